@@ -1,0 +1,190 @@
+//! Writes: a list of typed changes that is applied whole or not at all.
+//!
+//! In: rows as they shall be, each with the state it expects to find. Out: a [`ChangeSet`] for
+//! [`Store::commit`](crate::Store::commit), and afterwards [`Committed`].
+//!
+//! Promise: changes apply in order, each sees the ones before it; one failed precondition and
+//! none of them has happened. Of two change sets that expect the same state exactly one succeeds.
+//! Not here: checks that need only the change set itself (`change_set/check.rs`).
+
+mod check;
+
+use crate::error::StoreError;
+use crate::ids::{KeyId, OrgId, RecordId, UserId};
+use crate::rows::{
+    AccountBoxRow, ApiKeyRow, KeyPairRow, OrgRow, UserKeysRow, UserRow, ValueRow, ValueVersionRow,
+    WrapRow,
+};
+
+/// Changes that belong together.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ChangeSet {
+    changes: Vec<Change>,
+}
+
+/// One change with its precondition.
+///
+/// "Insert" expects that no such row exists, and the row carries version 1. "Replace" expects the
+/// row at `expected_version`, and the new row carries `expected_version + 1`; fields marked "never
+/// changes" must be equal, anything else is a conflict.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Change {
+    /// Adds an organisation.
+    InsertOrg(OrgRow),
+    /// Replaces an organisation.
+    ReplaceOrg {
+        /// The version to replace.
+        expected_version: u64,
+        /// The new row.
+        row: OrgRow,
+    },
+    /// Adds a user to an existing organisation.
+    InsertUser(UserRow),
+    /// Replaces a user.
+    ReplaceUser {
+        /// The version to replace.
+        expected_version: u64,
+        /// The new row.
+        row: UserRow,
+    },
+    /// Adds an API key, of root or of an existing user.
+    InsertApiKey(ApiKeyRow),
+    /// Replaces an API key.
+    ReplaceApiKey {
+        /// The version to replace.
+        expected_version: u64,
+        /// The new row.
+        row: ApiKeyRow,
+    },
+    /// Erases an API key.
+    DeleteApiKey {
+        /// Which key.
+        key_id: KeyId,
+        /// The version to erase.
+        expected_version: u64,
+    },
+    /// Gives an existing user keys for the first time.
+    InsertUserKeys {
+        /// How they are protected.
+        keys: UserKeysRow,
+        /// One row per generation, the current one among them.
+        pairs: Vec<KeyPairRow>,
+    },
+    /// Replaces how a user's keys are protected together with every key pair row (rekey), and may
+    /// add generations (rotation). `expected_version` guards them all.
+    ReplaceUserKeys {
+        /// The version of the [`UserKeysRow`] to replace.
+        expected_version: u64,
+        /// The new protection.
+        keys: UserKeysRow,
+        /// One row for *every* stored generation, its public key and creation time unchanged and
+        /// its version one higher; and new generations with version 1.
+        pairs: Vec<KeyPairRow>,
+    },
+    /// Writes a new version of a value, the first one included.
+    PutValue(PutValue),
+    /// Replaces the row of a value, not its contents: soft delete, undelete, new expiry.
+    /// `current_version` stays as it is.
+    ReplaceValue {
+        /// The row version to replace.
+        expected_version: u64,
+        /// The new row.
+        row: ValueRow,
+    },
+    /// Erases a value with all its versions, wraps and boxes. The name is free again.
+    DestroyValue {
+        /// The owner's organisation.
+        org_id: OrgId,
+        /// Whose value.
+        owner: UserId,
+        /// Which record.
+        record_id: RecordId,
+        /// The row version to erase.
+        expected_version: u64,
+    },
+    /// Stores a box, replacing an older one, if its wrap still exists; otherwise does nothing.
+    PutAccountBox(AccountBoxRow),
+}
+
+/// A new version of a value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PutValue {
+    /// What must be stored under the name.
+    pub expected: Expect,
+    /// The value's row; `current_version` is the version being written.
+    pub row: ValueRow,
+    /// The new version: 1 for a new name, otherwise one higher than the current one.
+    pub version_row: ValueVersionRow,
+    /// The data key, wrapped to each reader; one per recipient.
+    pub wraps: Vec<WrapRow>,
+    /// How many versions stay, this one included; at least 1. Older ones are erased with their
+    /// wraps and boxes.
+    pub versions_kept: u32,
+}
+
+/// What a [`PutValue`] expects under its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expect {
+    /// Nothing. A soft-deleted or expired value is not nothing: expect its row version.
+    Absent,
+    /// The same record with this row version.
+    Version(u64),
+}
+
+/// What a commit did, beyond what it was told to do. Durable when it is returned.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Committed {
+    /// Old versions of values that [`PutValue::versions_kept`] erased.
+    pub versions_erased: u64,
+    /// Account boxes stored; the others had lost their wrap.
+    pub account_boxes_stored: u64,
+}
+
+impl ChangeSet {
+    /// A change set without changes; committing it is [`StoreError::Invalid`].
+    pub const fn new() -> Self {
+        Self {
+            changes: Vec::new(),
+        }
+    }
+
+    /// Adds a change after the others.
+    #[must_use]
+    pub fn with(mut self, change: Change) -> Self {
+        self.changes.push(change);
+        self
+    }
+
+    /// Adds a change after the others.
+    pub fn push(&mut self, change: Change) {
+        self.changes.push(change);
+    }
+
+    /// The changes, in the order they apply.
+    pub fn changes(&self) -> &[Change] {
+        &self.changes
+    }
+
+    /// Checks all that can be checked without looking at stored rows: bounds, versions, and that
+    /// rows that belong together say so. Every backend calls it first. Returns the bytes that the
+    /// rows take, roughly, for queues bounded in bytes.
+    pub fn check(&self) -> Result<usize, StoreError> {
+        check::change_set(self)
+    }
+}
+
+impl From<Change> for ChangeSet {
+    fn from(change: Change) -> Self {
+        Self::new().with(change)
+    }
+}
+
+impl FromIterator<Change> for ChangeSet {
+    fn from_iter<I: IntoIterator<Item = Change>>(changes: I) -> Self {
+        Self {
+            changes: changes.into_iter().collect(),
+        }
+    }
+}
