@@ -96,8 +96,7 @@ fn key_schedule(shared: &SharedSecret, info: &[u8]) -> Result<(LessSafeKey, Nonc
     let mut context = [0; 1 + 2 * HASH_BYTES];
     context[0] = MODE_BASE;
     context[1..=HASH_BYTES].copy_from_slice(labeled_extract(&[], b"psk_id_hash", &[]).as_ref());
-    context[1 + HASH_BYTES..]
-        .copy_from_slice(labeled_extract(&[], b"info_hash", info).as_ref());
+    context[1 + HASH_BYTES..].copy_from_slice(labeled_extract(&[], b"info_hash", info).as_ref());
     // Expose: the shared secret salts the extraction; base mode has an empty PSK.
     let secret = labeled_extract(shared.expose_secret(), b"secret", &[]);
     let secret = Prk::new_less_safe(HKDF_SHA256, secret.as_ref());
@@ -108,10 +107,7 @@ fn key_schedule(shared: &SharedSecret, info: &[u8]) -> Result<(LessSafeKey, Nonc
     labeled_expand(&secret, b"base_nonce", &context, &mut nonce)?;
     let key = UnboundKey::new(&AES_256_GCM, key.as_ref())
         .map_err(|_| Error::unavailable("key derivation failed"))?;
-    Ok((
-        LessSafeKey::new(key),
-        Nonce::assume_unique_for_key(nonce),
-    ))
+    Ok((LessSafeKey::new(key), Nonce::assume_unique_for_key(nonce)))
 }
 
 /// HKDF-Extract is HMAC(salt, "HPKE-v1" | suite_id | label | ikm).

@@ -6,21 +6,18 @@
 use crate::{
     context::{Context, Domain},
     error::{Error, Result},
-    root_key::{Purpose, RootKeyring},
+    root_key::{Purpose, RootKeyring, SubKeys},
     secret_format::PresentedKey,
     user_secret::SecretOwner,
 };
 use ring::hmac;
+use subtle::ConstantTimeEq;
 
 /// Hash of a key as its owner's, to be stored under the key's public id.
 #[must_use]
 pub fn hash(ring: &RootKeyring, key: &PresentedKey, owner: Option<SecretOwner>) -> [u8; 32] {
     let mut hash = [0; 32];
-    let tag = hmac::sign(
-        ring.current().of(Purpose::ApiKeyHash),
-        &context(key, owner).finish(),
-    );
-    hash.copy_from_slice(tag.as_ref());
+    hash.copy_from_slice(sign(ring.current(), key, owner).as_ref());
     hash
 }
 
@@ -38,11 +35,10 @@ pub fn verify(
     owner: Option<SecretOwner>,
     stored: Option<&[u8; 32]>,
 ) -> Result<()> {
-    let context = context(key, owner).finish();
     let compared = stored.unwrap_or(&[0; 32]);
     let mut matches = false;
     for keys in ring.newest_first() {
-        matches |= hmac::verify(keys.of(Purpose::ApiKeyHash), &context, compared).is_ok();
+        matches |= bool::from(sign(keys, key, owner).as_ref().ct_eq(compared));
     }
     if matches && stored.is_some() {
         Ok(())
@@ -51,14 +47,18 @@ pub fn verify(
     }
 }
 
-/// Kind, id and secret of the key, and whose it is (nobody's: a root key of the server).
-fn context(key: &PresentedKey, owner: Option<SecretOwner>) -> Context {
+/// HMAC over kind, id and owner (nobody: a root key of the server), then the secret. The
+/// secret stays out of the context, whose buffer is not wiped.
+fn sign(keys: &SubKeys, key: &PresentedKey, owner: Option<SecretOwner>) -> hmac::Tag {
     let context = Context::new(Domain::ApiKey)
         .text(key.kind().prefix())
-        .text(key.id().as_str())
-        .bytes(key.expose());
-    match owner {
+        .text(key.id().as_str());
+    let context = match owner {
         Some(owner) => context.bytes(&owner.org.0).bytes(&owner.user.0),
         None => context.bytes(&[]).bytes(&[]),
-    }
+    };
+    let mut mac = hmac::Context::with_key(keys.of(Purpose::ApiKeyHash));
+    mac.update(&context.finish());
+    mac.update(key.expose());
+    mac.sign()
 }

@@ -156,9 +156,7 @@ impl PrivateKeys {
     }
 
     /// ML-KEM seed and P-256 scalar.
-    pub(crate) fn components(
-        &self,
-    ) -> (&[u8; ml_kem::SEED_BYTES], &[u8; p256::SCALAR_BYTES]) {
+    pub(crate) fn components(&self) -> (&[u8; ml_kem::SEED_BYTES], &[u8; p256::SCALAR_BYTES]) {
         // Expose: for the recovery envelope, which seals both at once.
         (
             self.ml_kem_seed.expose_secret(),
@@ -271,6 +269,10 @@ impl PrivateKeyBoxes {
         )?;
         let keys = PrivateKeys::from_components(seed, scalar).map_err(|_| MISMATCH)?;
         let same = keys.public.encoded.ct_eq(public.encoded.as_ref());
-        if bool::from(same) { Ok(keys) } else { Err(MISMATCH) }
+        if bool::from(same) {
+            Ok(keys)
+        } else {
+            Err(MISMATCH)
+        }
     }
 }

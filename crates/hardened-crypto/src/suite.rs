@@ -143,7 +143,9 @@ impl Header {
             payload_format: u16_at(10),
         };
         if suite != Suite::CURRENT {
-            return Err(Error::malformed("header names a suite that is not accepted"));
+            return Err(Error::malformed(
+                "header names a suite that is not accepted",
+            ));
         }
         if bytes[16] != 0 {
             return Err(Error::malformed("reserved flags in header are not zero"));

@@ -29,8 +29,7 @@ pub(crate) fn seal(
     plaintext: &[u8],
 ) -> Result<Vec<u8>> {
     let context = bind(context(domain, header)).finish();
-    let mut sealed =
-        Vec::with_capacity(HEADER_BYTES + cobblestone::sealed_bytes(plaintext.len()));
+    let mut sealed = Vec::with_capacity(HEADER_BYTES + cobblestone::sealed_bytes(plaintext.len()));
     sealed.extend_from_slice(&header.to_bytes());
     cobblestone::seal_into(&mut sealed, key, &context, plaintext)?;
     Ok(sealed)

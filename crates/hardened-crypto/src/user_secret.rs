@@ -84,7 +84,9 @@ impl UserSecret {
             Checked::Valid(bits) => Ok(Self(Form::Generated(bits))),
             Checked::Damaged => Err(Error::policy("a generated secret with a typing error")),
             Checked::Other if !(bytes_min..=PASSPHRASE_BYTES_MAX).contains(&presented.len()) => {
-                Err(Error::policy("a passphrase of a length that is not accepted"))
+                Err(Error::policy(
+                    "a passphrase of a length that is not accepted",
+                ))
             }
             Checked::Other => Ok(Self::passphrase(presented)),
         }

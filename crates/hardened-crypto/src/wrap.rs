@@ -292,7 +292,12 @@ pub fn wrap_alias(
 ) -> Result<Vec<u8>> {
     let header = Header::new(ObjectKind::AliasWrap, context.recipient_generation);
     let aad = alias_aad(context, header, recipient.fingerprint());
-    let sealed = hpke::seal(recipient, &info(Domain::Alias, header), &aad, &alias.padded())?;
+    let sealed = hpke::seal(
+        recipient,
+        &info(Domain::Alias, header),
+        &aad,
+        &alias.padded(),
+    )?;
     Ok([header.to_bytes().as_slice(), &sealed].concat())
 }
 

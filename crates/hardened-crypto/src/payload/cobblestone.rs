@@ -149,10 +149,7 @@ impl MessageKey {
     pub(crate) fn open_chunk<'a>(&self, index: u64, sealed: &'a mut [u8]) -> Result<&'a mut [u8]> {
         let nonce = self.nonce(index)?;
         let plain_bytes = sealed.len().checked_sub(TAG_BYTES).ok_or(TRUNCATED)?;
-        let opened = self
-            .aead
-            .open_in_place(nonce, Aad::empty(), sealed)
-            .is_ok();
+        let opened = self.aead.open_in_place(nonce, Aad::empty(), sealed).is_ok();
         if opened {
             Ok(&mut sealed[..plain_bytes])
         } else {

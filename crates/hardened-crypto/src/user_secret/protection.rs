@@ -80,8 +80,9 @@ impl Protection {
         let bytes: &[u8; PROTECTION_BYTES] = bytes
             .try_into()
             .map_err(|_| Error::malformed("a protection record has another length"))?;
-        let u32_at =
-            |at: usize| u32::from_be_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
+        let u32_at = |at: usize| {
+            u32::from_be_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
+        };
         if bytes[0] != FORMAT {
             return Err(Error::malformed("unknown format of a protection record"));
         }
@@ -107,9 +108,10 @@ impl Protection {
         let mut bytes = [0; PROTECTION_BYTES];
         bytes[0] = FORMAT;
         bytes[1] = kind;
-        for (slot, number) in bytes[2..18]
-            .chunks_exact_mut(4)
-            .zip([memory, passes, lanes, self.secret_version])
+        for (slot, number) in
+            bytes[2..18]
+                .chunks_exact_mut(4)
+                .zip([memory, passes, lanes, self.secret_version])
         {
             slot.copy_from_slice(&number.to_be_bytes());
         }
