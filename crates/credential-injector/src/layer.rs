@@ -40,7 +40,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use http::Request;
 use pin_project_lite::pin_project;
@@ -92,23 +92,28 @@ where
             .remove::<Outbound>()
             .ok_or(InjectError::NoTarget)
             .and_then(|outbound| outbound.apply(request));
-        match outcome {
-            Ok(outbound) => ResponseFuture::Called {
+        let state = match outcome {
+            Ok(outbound) => State::Called {
                 call: self.inner.call(outbound),
             },
-            Err(error) => ResponseFuture::Refused { error: Some(error) },
-        }
+            Err(error) => State::Refused { error: Some(error) },
+        };
+        ResponseFuture { state }
     }
 }
 
 pin_project! {
     /// The answer of [`InjectCredential`].
+    pub struct ResponseFuture<F> {
+        #[pin]
+        state: State<F>,
+    }
+}
+
+pin_project! {
     #[project = Projected]
-    #[allow(missing_docs)] // The macro repeats the variants, which are nobody's to build.
-    pub enum ResponseFuture<F> {
-        #[doc(hidden)]
+    enum State<F> {
         Called { #[pin] call: F },
-        #[doc(hidden)]
         Refused { error: Option<InjectError> },
     }
 }
@@ -121,8 +126,8 @@ where
     type Output = Result<T, E>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.project() {
-            Projected::Called { call } => Poll::Ready(ready!(call.poll(cx))),
+        match self.project().state.project() {
+            Projected::Called { call } => call.poll(cx),
             Projected::Refused { error } => {
                 let error = error
                     .take()
@@ -130,5 +135,11 @@ where
                 Poll::Ready(Err(error.into()))
             }
         }
+    }
+}
+
+impl<F> std::fmt::Debug for ResponseFuture<F> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ResponseFuture").finish_non_exhaustive()
     }
 }

@@ -2,17 +2,17 @@
 //!
 //! In: the headers or trailers of a request or an answer. Out: the same without Sealgate's
 //! control headers, hop-by-hop headers (RFC 9110, section 7.6.1), whatever `Connection`
-//! names, and an `Authorization` that holds one of Sealgate's own keys.
+//! names, and values that are one of Sealgate's own keys, in `Authorization` or elsewhere.
 //!
 //! Promise: everything else stays, repeated values and order included.
-//! Decisions: `Connection` cannot name away what a message means ([`KEPT_AGAINST_CONNECTION`]):
+//! Decisions: `Connection` cannot name away what a message means (`KEPT_AGAINST_CONNECTION`):
 //! RFC 9110 forbids it, and the trick serves to change a request behind its sender's back;
 //! such a name is ignored. `TE: trailers` and `Trailer` stay, because trailers are passed on.
 //! Not here: `Host`, which is set from the target ([`crate::Outbound`]), and framing, which
 //! the HTTP library writes anew.
 
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use http::header::{AUTHORIZATION, CONNECTION, HeaderMap, HeaderName, HeaderValue, TE, TRAILER};
 use zeroize::Zeroizing;
 
@@ -98,6 +98,15 @@ const NOT_IN_TRAILERS: [&str; 16] = [
 /// The beginnings of Sealgate's own keys: API keys and access tokens.
 const OWN_KEY_PREFIXES: [&str; 2] = ["sgk_", "sgt_"];
 
+/// Shorter than any of our keys, which hold 256 bits, and longer than a word.
+const OWN_KEY_BYTES_MIN: usize = 24;
+
+/// Takes Basic credentials with or without padding.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &base64::alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
 /// Whether a header is one of [`CONTROL_HEADERS`].
 pub fn is_control_header(name: &HeaderName) -> bool {
     CONTROL_HEADERS.contains(&name.as_str())
@@ -120,7 +129,8 @@ pub fn strip_request(headers: &mut HeaderMap) {
         if name == TE {
             return trailers_wanted;
         }
-        let own = is_control_header(name) || (name == AUTHORIZATION && carries_own_key(value));
+        let own_key = is_bare_own_key(value) || (name == AUTHORIZATION && carries_own_key(value));
+        let own = is_control_header(name) || own_key;
         !own && !is_hop_by_hop(name) && !named.contains(name)
     });
     clean_trailer_announcement(headers);
@@ -142,7 +152,7 @@ pub fn strip_trailers(trailers: &mut HeaderMap) {
     retain(trailers, |name, _| may_be_trailer(name));
 }
 
-/// Whether an `Authorization` value holds one of Sealgate's own keys: as a bearer token, as
+/// Whether an `Authorization` value holds one of Sealgate's own keys: behind any scheme, as
 /// the user or password of Basic, or bare. The scheme is read in any case.
 pub fn carries_own_key(value: &HeaderValue) -> bool {
     let bytes = value.as_bytes().trim_ascii();
@@ -153,14 +163,17 @@ pub fn carries_own_key(value: &HeaderValue) -> bool {
     if scheme.eq_ignore_ascii_case(b"basic") {
         return basic_carries_own_key(rest);
     }
-    (scheme.is_empty() || scheme.eq_ignore_ascii_case(b"bearer")) && begins_like_own_key(rest)
+    begins_like_own_key(rest)
 }
 
 fn basic_carries_own_key(encoded: &[u8]) -> bool {
-    let Ok(pair) = STANDARD.decode(encoded).map(Zeroizing::new) else {
+    let mut pair = Zeroizing::new(vec![0; encoded.len()]);
+    let Ok(length) = BASE64.decode_slice(encoded, &mut pair) else {
         return false;
     };
-    pair.splitn(2, |b| *b == b':').any(begins_like_own_key)
+    pair[..length]
+        .splitn(2, |b| *b == b':')
+        .any(begins_like_own_key)
 }
 
 fn begins_like_own_key(text: &[u8]) -> bool {
@@ -169,18 +182,34 @@ fn begins_like_own_key(text: &[u8]) -> bool {
         .any(|prefix| text.starts_with(prefix.as_bytes()))
 }
 
+/// Whether a value is one of our keys and nothing else. SDKs put their key into headers of
+/// their own (`api-key`, `x-goog-api-key`), and ours must not travel on in any of them.
+fn is_bare_own_key(value: &HeaderValue) -> bool {
+    let bytes = value.as_bytes();
+    let key_byte = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-');
+    begins_like_own_key(bytes) && bytes.len() >= OWN_KEY_BYTES_MIN && bytes.iter().all(key_byte)
+}
+
 fn may_be_trailer(name: &HeaderName) -> bool {
     !is_control_header(name) && !is_hop_by_hop(name) && !NOT_IN_TRAILERS.contains(&name.as_str())
 }
 
-/// The headers that `Connection` names, without those it cannot name away. What is not a
-/// header name names no header.
+/// The headers that `Connection` names, as far as they are there and can be named away. What
+/// is not a header name names no header.
 fn connection_options(headers: &HeaderMap) -> Vec<HeaderName> {
-    let mut named: Vec<HeaderName> = list_items(headers, &CONNECTION)
-        .filter_map(|option| HeaderName::from_bytes(option).ok())
-        .filter(|name| !KEPT_AGAINST_CONNECTION.contains(&name.as_str()))
-        .collect();
-    named.dedup();
+    let mut named = Vec::new();
+    for option in list_items(headers, &CONNECTION) {
+        let Ok(name) = HeaderName::from_bytes(option) else {
+            continue;
+        };
+        // Only headers that are there, so the list is no longer than the headers are.
+        if headers.contains_key(&name)
+            && !KEPT_AGAINST_CONNECTION.contains(&name.as_str())
+            && !named.contains(&name)
+        {
+            named.push(name);
+        }
+    }
     named
 }
 
