@@ -16,6 +16,11 @@ use crate::rows::{
     WrapRow,
 };
 
+/// What every backend answers to a [`Change::ReplaceUserKeys`] that loses or alters a stored key
+/// pair: that private key could never be used again.
+pub(crate) const NOT_A_CONTINUATION: StoreError =
+    StoreError::Invalid("key pairs that do not continue the stored ones");
+
 /// Changes that belong together.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ChangeSet {

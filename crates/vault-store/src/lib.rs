@@ -16,12 +16,16 @@ mod change_set;
 mod error;
 mod ids;
 pub mod limits;
+mod memory;
 pub mod rows;
+pub mod sqlite;
 mod store;
 
 pub use change_set::{Change, ChangeSet, Committed, Expect, PutValue};
 pub use error::{Cause, StoreError, conflict};
 pub use ids::{KEY_ID_CHARS, KeyId, OrgId, RecordId, ShareId, UserId, UtcMillis};
+pub use memory::MemoryStore;
+pub use sqlite::{OpenError, OpenMode, SqliteOptions, SqliteStore};
 pub use store::{
     ApiKeyAndUser, KeyRing, KeyStore, ListValues, OrgStore, Page, Store, UserAndPublicKey,
     UserStore, ValueName, ValueRead, ValueStore,

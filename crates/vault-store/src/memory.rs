@@ -1,0 +1,251 @@
+//! The reference backend: ordered maps behind a lock.
+//!
+//! It says in the plainest words what every backend must do, and serves tests that need a store
+//! without a file. It keeps nothing when it is dropped.
+
+mod apply;
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+
+use crate::change_set::{ChangeSet, Committed};
+use crate::error::StoreError;
+use crate::ids::{KeyId, OrgId, RecordId, UserId};
+use crate::limits::LIST_LIMIT_MAX;
+use crate::rows::{
+    AccountBoxRow, ApiKeyOwner, ApiKeyRow, KeyPairRow, OrgRow, UserKeysRow, UserRow, ValueRow,
+    ValueVersionRow, WrapRow,
+};
+use crate::store::{
+    ApiKeyAndUser, KeyRing, KeyStore, ListValues, OrgStore, Page, Store, UserAndPublicKey,
+    UserStore, ValueName, ValueRead, ValueStore,
+};
+
+/// A store in memory.
+#[derive(Debug, Default)]
+pub struct MemoryStore {
+    tables: Mutex<Tables>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Tables {
+    orgs: BTreeMap<OrgId, OrgRow>,
+    users: BTreeMap<(OrgId, UserId), UserRow>,
+    api_keys: BTreeMap<KeyId, ApiKeyRow>,
+    user_keys: BTreeMap<(OrgId, UserId), UserKeysRow>,
+    key_pairs: BTreeMap<(OrgId, UserId, u32), KeyPairRow>,
+    values: BTreeMap<(OrgId, UserId, String), ValueRow>,
+    versions: BTreeMap<(RecordId, u64), ValueVersionRow>,
+    wraps: BTreeMap<(RecordId, u64, UserId), WrapRow>,
+    account_boxes: BTreeMap<(RecordId, u64, UserId), AccountBoxRow>,
+}
+
+impl MemoryStore {
+    /// An empty store.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn tables(&self) -> MutexGuard<'_, Tables> {
+        // A change set replaces the tables in one move, so they are whole even after a panic.
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Tables {
+    fn pairs_of(&self, org_id: OrgId, user_id: UserId) -> Vec<KeyPairRow> {
+        self.key_pairs
+            .range((org_id, user_id, 0)..=(org_id, user_id, u32::MAX))
+            .map(|(_, pair)| pair.clone())
+            .collect()
+    }
+
+    fn current_pair(&self, org_id: OrgId, user_id: UserId) -> Option<KeyPairRow> {
+        let keys = self.user_keys.get(&(org_id, user_id))?;
+        self.key_pairs
+            .get(&(org_id, user_id, keys.current_generation))
+            .cloned()
+    }
+
+    fn value(&self, name: ValueName<'_>) -> Option<&ValueRow> {
+        self.values
+            .get(&(name.org_id, name.owner, name.name.to_owned()))
+    }
+}
+
+fn page<T>(rows: impl Iterator<Item = T>, limit: u32) -> Page<T> {
+    let limit = limit.min(LIST_LIMIT_MAX) as usize;
+    let mut rows: Vec<T> = rows.take(limit + 1).collect();
+    let more = rows.len() > limit;
+    rows.truncate(limit);
+    Page { rows, more }
+}
+
+fn after<T>(key: Option<T>) -> (Bound<T>, Bound<T>) {
+    (
+        key.map_or(Bound::Unbounded, Bound::Excluded),
+        Bound::Unbounded,
+    )
+}
+
+#[async_trait]
+impl OrgStore for MemoryStore {
+    async fn org(&self, org_id: OrgId) -> Result<Option<OrgRow>, StoreError> {
+        Ok(self.tables().orgs.get(&org_id).cloned())
+    }
+
+    async fn orgs(&self, from: Option<OrgId>, limit: u32) -> Result<Page<OrgRow>, StoreError> {
+        let tables = self.tables();
+        Ok(page(
+            tables.orgs.range(after(from)).map(|(_, row)| row.clone()),
+            limit,
+        ))
+    }
+}
+
+#[async_trait]
+impl UserStore for MemoryStore {
+    async fn user(&self, org_id: OrgId, user_id: UserId) -> Result<Option<UserRow>, StoreError> {
+        Ok(self.tables().users.get(&(org_id, user_id)).cloned())
+    }
+
+    async fn users(
+        &self,
+        org_id: OrgId,
+        from: Option<UserId>,
+        limit: u32,
+    ) -> Result<Page<UserAndPublicKey>, StoreError> {
+        let tables = self.tables();
+        let rows = tables
+            .users
+            .values()
+            .filter(|user| user.org_id == org_id && from.is_none_or(|from| user.user_id > from))
+            .map(|user| UserAndPublicKey {
+                user: user.clone(),
+                pair: tables.current_pair(org_id, user.user_id),
+            });
+        Ok(page(rows, limit))
+    }
+}
+
+#[async_trait]
+impl KeyStore for MemoryStore {
+    async fn api_key(&self, key_id: KeyId) -> Result<Option<ApiKeyAndUser>, StoreError> {
+        let tables = self.tables();
+        let Some(key) = tables.api_keys.get(&key_id).cloned() else {
+            return Ok(None);
+        };
+        let user = match key.owner {
+            ApiKeyOwner::Root => None,
+            ApiKeyOwner::User { org_id, user_id } => tables.users.get(&(org_id, user_id)).cloned(),
+        };
+        Ok(Some(ApiKeyAndUser { key, user }))
+    }
+
+    async fn api_keys(
+        &self,
+        org_id: OrgId,
+        user_id: UserId,
+        from: Option<KeyId>,
+        limit: u32,
+    ) -> Result<Page<ApiKeyRow>, StoreError> {
+        let tables = self.tables();
+        let owner = ApiKeyOwner::User { org_id, user_id };
+        let keys = tables.api_keys.range(after(from)).map(|(_, key)| key);
+        Ok(page(keys.filter(|key| key.owner == owner).cloned(), limit))
+    }
+
+    async fn key_ring(
+        &self,
+        org_id: OrgId,
+        user_id: UserId,
+    ) -> Result<Option<KeyRing>, StoreError> {
+        let tables = self.tables();
+        let keys = tables.user_keys.get(&(org_id, user_id)).cloned();
+        Ok(keys.map(|keys| KeyRing {
+            keys,
+            pairs: tables.pairs_of(org_id, user_id),
+        }))
+    }
+
+    async fn current_key_pair(
+        &self,
+        org_id: OrgId,
+        user_id: UserId,
+    ) -> Result<Option<KeyPairRow>, StoreError> {
+        Ok(self.tables().current_pair(org_id, user_id))
+    }
+}
+
+#[async_trait]
+impl ValueStore for MemoryStore {
+    async fn value(&self, name: ValueName<'_>) -> Result<Option<ValueRow>, StoreError> {
+        Ok(self.tables().value(name).cloned())
+    }
+
+    async fn read_value(
+        &self,
+        name: ValueName<'_>,
+        value_version: Option<u64>,
+        reader: UserId,
+    ) -> Result<Option<ValueRead>, StoreError> {
+        let tables = self.tables();
+        let Some(value) = tables.value(name) else {
+            return Ok(None);
+        };
+        let place = (
+            value.record_id,
+            value_version.unwrap_or(value.current_version),
+        );
+        let wrap_place = (place.0, place.1, reader);
+        Ok(tables.versions.get(&place).map(|version| ValueRead {
+            value: value.clone(),
+            version: version.clone(),
+            wrap: tables.wraps.get(&wrap_place).cloned(),
+            account_box: tables.account_boxes.get(&wrap_place).cloned(),
+        }))
+    }
+
+    async fn values(&self, list: ListValues<'_>) -> Result<Page<ValueRow>, StoreError> {
+        let tables = self.tables();
+        let rows = tables
+            .values
+            .values()
+            .filter(|row| (row.org_id, row.owner) == (list.org_id, list.owner))
+            .filter(|row| row.name.starts_with(list.prefix) && row.is_listed(list.now))
+            .filter(|row| list.after.is_none_or(|after| row.name.as_str() > after));
+        Ok(page(rows.cloned(), list.limit))
+    }
+
+    async fn wraps(
+        &self,
+        record_id: RecordId,
+        value_version: u64,
+    ) -> Result<Vec<WrapRow>, StoreError> {
+        let tables = self.tables();
+        let of_version = tables
+            .wraps
+            .values()
+            .filter(|wrap| (wrap.record_id, wrap.value_version) == (record_id, value_version));
+        Ok(of_version.cloned().collect())
+    }
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    async fn commit(&self, changes: ChangeSet) -> Result<Committed, StoreError> {
+        changes.check()?;
+        let mut tables = self.tables();
+        let mut changed = tables.clone();
+        let committed = changed.apply(&changes)?;
+        *tables = changed;
+        Ok(committed)
+    }
+
+    async fn check(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+}

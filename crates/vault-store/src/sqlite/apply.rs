@@ -1,0 +1,57 @@
+//! Applies the changes of one change set, inside the savepoint of the caller.
+
+use rusqlite::Connection;
+
+use super::{api_keys, keys, orgs, users, values};
+use crate::change_set::{Change, ChangeSet, Committed};
+use crate::error::StoreError;
+
+pub(super) fn change_set(db: &Connection, changes: &ChangeSet) -> Result<Committed, StoreError> {
+    let mut committed = Committed::default();
+    for one in changes.changes() {
+        change(db, one, &mut committed)?;
+    }
+    Ok(committed)
+}
+
+fn change(db: &Connection, change: &Change, committed: &mut Committed) -> Result<(), StoreError> {
+    match change {
+        Change::InsertOrg(row) => orgs::insert(db, row),
+        Change::ReplaceOrg {
+            expected_version,
+            row,
+        } => orgs::replace(db, *expected_version, row),
+        Change::InsertUser(row) => users::insert(db, row),
+        Change::ReplaceUser {
+            expected_version,
+            row,
+        } => users::replace(db, *expected_version, row),
+        Change::InsertApiKey(row) => api_keys::insert(db, row),
+        Change::ReplaceApiKey {
+            expected_version,
+            row,
+        } => api_keys::replace(db, *expected_version, row),
+        Change::DeleteApiKey {
+            key_id,
+            expected_version,
+        } => api_keys::delete(db, *key_id, *expected_version),
+        Change::InsertUserKeys { keys, pairs } => keys::insert(db, keys, pairs),
+        Change::ReplaceUserKeys {
+            expected_version,
+            keys,
+            pairs,
+        } => keys::replace(db, *expected_version, keys, pairs),
+        Change::PutValue(put) => values::put(db, put, committed),
+        Change::ReplaceValue {
+            expected_version,
+            row,
+        } => values::replace(db, *expected_version, row),
+        Change::DestroyValue {
+            org_id,
+            owner,
+            record_id,
+            expected_version,
+        } => values::destroy(db, (*org_id, *owner), *record_id, *expected_version),
+        Change::PutAccountBox(row) => values::put_account_box(db, row, committed),
+    }
+}

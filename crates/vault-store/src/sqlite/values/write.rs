@@ -1,0 +1,188 @@
+//! Values in SQLite: what is written.
+
+use rusqlite::{Connection, params};
+
+use crate::change_set::{Committed, Expect, PutValue};
+use crate::error::{StoreError, conflict};
+use crate::ids::{OrgId, RecordId, UserId};
+use crate::rows::{AccountBoxRow, Grant, ValueRow, ValueVersionRow, WrapRow};
+use crate::sqlite::columns::Count;
+use crate::sqlite::failure::{expect_one, on_insert, store_error};
+use crate::sqlite::query;
+
+const INSERT: &str = "INSERT INTO vault_values (record_id, org_id, owner, name, current_version, \
+    created, updated, deleted, expires, version, mac_key, mac) \
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
+
+const REPLACE: &str = "UPDATE vault_values SET current_version = ?5, updated = ?7, deleted = ?8, \
+    expires = ?9, version = ?10, mac_key = ?11, mac = ?12 \
+    WHERE record_id = ?1 AND org_id = ?2 AND owner = ?3 AND name = ?4 AND created = ?6 \
+    AND version = ?13 AND current_version = ?14";
+
+const DESTROY: &str = "DELETE FROM vault_values \
+    WHERE record_id = ?1 AND org_id = ?2 AND owner = ?3 AND version = ?4";
+
+const INSERT_VERSION: &str = "INSERT INTO value_versions (record_id, value_version, header, \
+    payload, metadata_box, created, expires, mac_key, mac) \
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+
+// Wraps and boxes go with their version: foreign keys cascade.
+const ERASE_OLD: &str = "DELETE FROM value_versions WHERE record_id = ?1 AND value_version <= ?2";
+
+const INSERT_WRAP: &str = "INSERT INTO wraps (record_id, value_version, recipient, \
+    recipient_generation, share_id, wrap) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+
+const PUT_BOX: &str = "INSERT INTO account_boxes (record_id, value_version, recipient, account_box) \
+    SELECT ?1, ?2, ?3, ?4 WHERE EXISTS \
+        (SELECT 1 FROM wraps WHERE record_id = ?1 AND value_version = ?2 AND recipient = ?3) \
+    ON CONFLICT DO UPDATE SET account_box = excluded.account_box";
+
+pub(in crate::sqlite) fn put(
+    db: &Connection,
+    put: &PutValue,
+    committed: &mut Committed,
+) -> Result<(), StoreError> {
+    match put.expected {
+        Expect::Absent => insert(db, &put.row)?,
+        // Versions have no gaps, so the new one is one above the stored one.
+        Expect::Version(expected) => update(db, expected, put.row.current_version - 1, &put.row)?,
+    }
+    insert_version(db, &put.version_row)?;
+    put.wraps
+        .iter()
+        .try_for_each(|wrap| insert_wrap(db, wrap))?;
+    let newest_erased = put
+        .row
+        .current_version
+        .saturating_sub(u64::from(put.versions_kept));
+    let erased = query::execute(
+        db,
+        ERASE_OLD,
+        params![put.row.record_id, Count(newest_erased)],
+    )
+    .map_err(store_error)?;
+    committed.versions_erased += erased as u64;
+    Ok(())
+}
+
+pub(in crate::sqlite) fn replace(
+    db: &Connection,
+    expected: u64,
+    row: &ValueRow,
+) -> Result<(), StoreError> {
+    update(db, expected, row.current_version, row)
+}
+
+pub(in crate::sqlite) fn destroy(
+    db: &Connection,
+    (org_id, owner): (OrgId, UserId),
+    record_id: RecordId,
+    expected: u64,
+) -> Result<(), StoreError> {
+    let changed = query::execute(
+        db,
+        DESTROY,
+        params![record_id, org_id, owner, Count(expected)],
+    )
+    .map_err(store_error)?;
+    expect_one(changed, StoreError::conflict(conflict::VALUE))
+}
+
+pub(in crate::sqlite) fn put_account_box(
+    db: &Connection,
+    row: &AccountBoxRow,
+    committed: &mut Committed,
+) -> Result<(), StoreError> {
+    let value_version = Count(row.value_version);
+    let values = params![row.record_id, value_version, row.recipient, row.account_box];
+    let stored = query::execute(db, PUT_BOX, values).map_err(store_error)?;
+    committed.account_boxes_stored += stored as u64;
+    Ok(())
+}
+
+fn insert(db: &Connection, row: &ValueRow) -> Result<(), StoreError> {
+    let (current_version, version) = (Count(row.current_version), Count(row.version));
+    let values = params![
+        row.record_id,
+        row.org_id,
+        row.owner,
+        row.name,
+        current_version,
+        row.created,
+        row.updated,
+        row.deleted,
+        row.expires,
+        version,
+        row.mac.key_id,
+        row.mac.tag
+    ];
+    query::execute(db, INSERT, values)
+        .map(drop)
+        .map_err(on_insert(conflict::VALUE))
+}
+
+fn update(
+    db: &Connection,
+    expected: u64,
+    expected_current: u64,
+    row: &ValueRow,
+) -> Result<(), StoreError> {
+    let (current_version, version) = (Count(row.current_version), Count(row.version));
+    let (expected, expected_current) = (Count(expected), Count(expected_current));
+    let values = params![
+        row.record_id,
+        row.org_id,
+        row.owner,
+        row.name,
+        current_version,
+        row.created,
+        row.updated,
+        row.deleted,
+        row.expires,
+        version,
+        row.mac.key_id,
+        row.mac.tag,
+        expected,
+        expected_current
+    ];
+    let changed = query::execute(db, REPLACE, values).map_err(store_error)?;
+    expect_one(changed, StoreError::conflict(conflict::VALUE))
+}
+
+fn insert_version(db: &Connection, row: &ValueVersionRow) -> Result<(), StoreError> {
+    let value_version = Count(row.value_version);
+    let values = params![
+        row.record_id,
+        value_version,
+        row.header,
+        row.payload,
+        row.metadata_box,
+        row.created,
+        row.expires,
+        row.mac.key_id,
+        row.mac.tag
+    ];
+    // The row above it was just written, so a constraint can only mean damage.
+    query::execute(db, INSERT_VERSION, values)
+        .map(drop)
+        .map_err(store_error)
+}
+
+fn insert_wrap(db: &Connection, row: &WrapRow) -> Result<(), StoreError> {
+    let value_version = Count(row.value_version);
+    let share_id = match row.grant {
+        Grant::Owner => None,
+        Grant::Share(share_id) => Some(share_id),
+    };
+    let values = params![
+        row.record_id,
+        value_version,
+        row.recipient,
+        row.recipient_generation,
+        share_id,
+        row.wrap
+    ];
+    query::execute(db, INSERT_WRAP, values)
+        .map(drop)
+        .map_err(on_insert(conflict::VALUE))
+}
