@@ -1,0 +1,18 @@
+//! Where proxied requests may go, beyond the public internet over https.
+
+use std::path::PathBuf;
+
+/// The operator's exceptions to the egress rules. Empty is the safest.
+#[derive(Debug, Clone, Default)]
+pub struct Egress {
+    /// Networks in CIDR notation that are dialled although they are not public.
+    pub allowed_networks: Vec<String>,
+    /// Hosts to which plain http is allowed, exact names.
+    pub http_hosts: Vec<String>,
+    /// Loopback addresses may be dialled, with https and with plain http.
+    pub allow_loopback: bool,
+    /// PEM file of certificate authorities trusted in addition to the system's.
+    pub extra_ca_file: Option<PathBuf>,
+    /// Names under which clients reach this server; a target with such a host is refused.
+    pub own_hosts: Vec<String>,
+}

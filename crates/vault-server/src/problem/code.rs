@@ -1,0 +1,119 @@
+//! The closed table of error codes: name on the wire, status, title.
+
+use http::StatusCode;
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $variant:ident, $name:literal, $status:ident, $title:literal;)+) => {
+        /// A stable, snake_case error code with its status and title.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum Code {
+            $($(#[$doc])* $variant,)+
+        }
+
+        impl Code {
+            /// Every code, in the order of the table.
+            #[must_use]
+            pub const fn all() -> &'static [Code] {
+                &[$(Code::$variant,)+]
+            }
+
+            /// The name that clients compare against.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Code::$variant => $name,)+ }
+            }
+
+            /// The status that goes with it.
+            #[must_use]
+            pub const fn status(self) -> StatusCode {
+                match self { $(Code::$variant => StatusCode::$status,)+ }
+            }
+
+            /// A short summary that never varies.
+            #[must_use]
+            pub const fn title(self) -> &'static str {
+                match self { $(Code::$variant => $title,)+ }
+            }
+        }
+    };
+}
+
+codes! {
+    /// Syntax, types, encodings, repeated headers.
+    MalformedRequest, "malformed_request", BAD_REQUEST, "Malformed request";
+    /// A header that this call needs is absent or empty.
+    MissingHeader, "missing_header", BAD_REQUEST, "Missing header";
+    /// The user has no key pair yet.
+    KeysMissing, "keys_missing", BAD_REQUEST, "No keys yet";
+    /// Stored bytes did not authenticate.
+    Tampered, "tampered", BAD_REQUEST, "Stored data did not authenticate";
+    /// `X-Target-URL` is not a target.
+    TargetInvalid, "target_invalid", BAD_REQUEST, "Invalid target";
+    /// The target is this very server.
+    TargetIsSelf, "target_is_self", BAD_REQUEST, "Target is this server";
+    /// Two ways to name a credential in one request.
+    TwoCredentials, "two_credentials", BAD_REQUEST, "Two credentials";
+    /// No API key, or one that is not known; the answer is the same.
+    ApiKeyInvalid, "api_key_invalid", UNAUTHORIZED, "API key needed";
+    /// The user secret does not open the keys.
+    WrongUserSecret, "wrong_user_secret", UNAUTHORIZED, "Wrong user secret";
+    /// Known, but not allowed.
+    Forbidden, "forbidden", FORBIDDEN, "Not allowed";
+    /// The egress rules refuse the target.
+    TargetForbidden, "target_forbidden", FORBIDDEN, "Target not allowed";
+    /// Absent, or not the caller's to know about.
+    NotFound, "not_found", NOT_FOUND, "Not found";
+    /// No stored credential fits.
+    CredentialNotFound, "credential_not_found", NOT_FOUND, "Credential not found";
+    /// The address exists, the method does not.
+    MethodNotAllowed, "method_not_allowed", METHOD_NOT_ALLOWED, "Method not allowed";
+    /// The body came too slowly.
+    RequestTimeout, "request_timeout", REQUEST_TIMEOUT, "Request too slow";
+    /// The state does not allow it.
+    Conflict, "conflict", CONFLICT, "Conflict";
+    /// A key pair exists already.
+    KeysExist, "keys_exist", CONFLICT, "Keys exist";
+    /// `If-Match` or `If-None-Match` did not hold.
+    PreconditionFailed, "precondition_failed", PRECONDITION_FAILED, "Precondition failed";
+    /// The body is over its limit.
+    TooLarge, "too_large", PAYLOAD_TOO_LARGE, "Too large";
+    /// A body of this type is not read here.
+    UnsupportedMediaType, "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, "Unsupported media type";
+    /// Too many wrong attempts.
+    TooManyAttempts, "too_many_attempts", TOO_MANY_REQUESTS, "Too many attempts";
+    /// A fault of the server.
+    Internal, "internal", INTERNAL_SERVER_ERROR, "Internal error";
+    /// Protocol upgrades are not carried.
+    UpgradeUnsupported, "upgrade_unsupported", NOT_IMPLEMENTED, "Upgrade not supported";
+    /// Name resolution, dialling or the connection failed.
+    UpstreamUnreachable, "upstream_unreachable", BAD_GATEWAY, "Upstream unreachable";
+    /// The upstream's certificate or handshake was refused.
+    UpstreamTls, "upstream_tls", BAD_GATEWAY, "Upstream TLS failed";
+    /// The upstream's answer is not HTTP.
+    UpstreamProtocol, "upstream_protocol", BAD_GATEWAY, "Upstream answer unusable";
+    /// More requests in flight than allowed.
+    Overloaded, "overloaded", SERVICE_UNAVAILABLE, "Overloaded";
+    /// The database does not answer.
+    StorageUnavailable, "storage_unavailable", SERVICE_UNAVAILABLE, "Storage unavailable";
+    /// The upstream took too long.
+    UpstreamTimeout, "upstream_timeout", GATEWAY_TIMEOUT, "Upstream too slow";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn names_are_unique_snake_case_and_every_status_is_an_error() {
+        let mut seen = HashSet::new();
+        for code in Code::all() {
+            let name = code.as_str();
+            assert!(seen.insert(name), "{name} twice");
+            assert!(name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'));
+            assert!(code.status().is_client_error() || code.status().is_server_error());
+            assert!(!code.title().is_empty());
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! From the socket to the stack: listeners, workers, connections and their deadlines.
+//!
+//! In: accepted sockets. Out: requests for the stack. Promise: every connection ends. A bare
+//! HTTP library never closes a silent peer, one that sends or takes a byte now and then, or
+//! one that opens HTTP/2 and says nothing more; the deadlines for these live here:
+//!
+//! | peer | ended by |
+//! | --- | --- |
+//! | sends nothing, or half a version preface | [`watch`]: first request timeout |
+//! | sends a head slowly | hyper: header read timeout |
+//! | keeps a connection without requests | [`watch`]: keep-alive timeout |
+//! | sends a body slowly | [`crate::layers::body`]: minimum rate |
+//! | takes no bytes of an answer | [`stall_io`]: write stall timeout |
+//! | opens no HTTP/2 window for an answer | [`watch`]: hand-over timeout |
+//!
+//! A streaming answer whose source is silent is not a stall: neither clock runs while the
+//! server itself has nothing to send. The proxy bounds that silence separately.
+
+mod connection;
+mod guarded_body;
+pub(crate) mod listener;
+mod peers;
+mod stall_io;
+pub(crate) mod tls;
+mod watch;
+mod worker;
+
+pub(crate) use peers::Peers;
+pub(crate) use worker::{Worker, WorkerSetup};

@@ -1,0 +1,173 @@
+//! Ends connections whose peer takes no bytes.
+//!
+//! In: a stream. Out: the same stream, whose writes fail with `TimedOut` once they have been
+//! blocked through a whole window in which the peer took almost nothing. A peer that takes a
+//! byte now and then is measured by the window's sum. While nothing is waiting to be written
+//! no clock runs.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::Sleep;
+
+/// Bytes that a peer must take per window while writes are blocked.
+const TAKEN_BYTES_MIN: usize = 4 * 1_024;
+
+/// A stream with a write deadline.
+pub(crate) struct StallIo<T> {
+    inner: T,
+    window: Duration,
+    blocked: Option<Pin<Box<Sleep>>>,
+    taken_bytes: usize,
+}
+
+impl<T> StallIo<T> {
+    pub(crate) fn new(inner: T, window: Duration) -> Self {
+        Self {
+            inner,
+            window,
+            blocked: None,
+            taken_bytes: 0,
+        }
+    }
+
+    /// Accounts for one attempt to write and turns an over-long block into an error.
+    fn judge(
+        &mut self,
+        cx: &mut Context<'_>,
+        attempt: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        match attempt {
+            Poll::Ready(Ok(bytes)) => {
+                self.taken_bytes = self.taken_bytes.saturating_add(bytes);
+                if self.taken_bytes >= TAKEN_BYTES_MIN {
+                    self.blocked = None;
+                    self.taken_bytes = 0;
+                }
+                Poll::Ready(Ok(bytes))
+            }
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Pending => {
+                let window = self.window;
+                let alarm = self.blocked.get_or_insert_with(|| {
+                    self.taken_bytes = 0;
+                    Box::pin(tokio::time::sleep(window))
+                });
+                ready!(alarm.as_mut().poll(cx));
+                Poll::Ready(Err(io::Error::new(
+                    io::ErrorKind::TimedOut,
+                    "the peer takes no bytes",
+                )))
+            }
+        }
+    }
+}
+
+impl<T: AsyncRead + Unpin> AsyncRead for StallIo<T> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_read(cx, buf)
+    }
+}
+
+impl<T: AsyncWrite + Unpin> AsyncWrite for StallIo<T> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let attempt = Pin::new(&mut self.inner).poll_write(cx, buf);
+        self.judge(cx, attempt)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let attempt = Pin::new(&mut self.inner).poll_write_vectored(cx, bufs);
+        self.judge(cx, attempt)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.inner.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::time::Instant;
+
+    const WINDOW: Duration = Duration::from_secs(30);
+
+    /// Writes without end to a peer that takes `bytes` every `every`; how long it lasted.
+    async fn lasts(bytes: usize, every: Duration) -> Duration {
+        let (near, mut far) = tokio::io::duplex(64);
+        let reader = tokio::spawn(async move {
+            let mut buffer = vec![0; bytes];
+            loop {
+                tokio::time::sleep(every).await;
+                if far.read_exact(&mut buffer).await.is_err() {
+                    return;
+                }
+            }
+        });
+        let mut io = StallIo::new(near, WINDOW);
+        let started = Instant::now();
+        let outcome = tokio::time::timeout(Duration::from_secs(600), async {
+            loop {
+                if let Err(error) = io.write_all(&[0; 1024]).await {
+                    return error;
+                }
+            }
+        })
+        .await;
+        reader.abort();
+        if let Ok(error) = outcome {
+            assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        }
+        started.elapsed()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_that_takes_nothing_or_a_trickle_is_ended() {
+        let silent = lasts(1, Duration::from_secs(10_000)).await;
+        assert_eq!(silent.as_secs(), 30);
+        let trickle = lasts(1, Duration::from_secs(1)).await;
+        assert!(trickle.as_secs() <= 60, "{trickle:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_but_steady_peer_is_kept() {
+        let steady = lasts(1_024, Duration::from_secs(5)).await;
+        assert_eq!(steady.as_secs(), 600);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn silence_with_nothing_to_write_is_no_stall() {
+        let (near, mut far) = tokio::io::duplex(1024);
+        let mut io = StallIo::new(near, WINDOW);
+        for _ in 0..3 {
+            io.write_all(b"event").await.unwrap();
+            let mut buffer = [0; 5];
+            far.read_exact(&mut buffer).await.unwrap();
+            tokio::time::sleep(Duration::from_secs(3_600)).await;
+        }
+    }
+}

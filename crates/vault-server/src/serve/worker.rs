@@ -1,0 +1,138 @@
+//! One thread, one runtime, one listener.
+//!
+//! A worker accepts, admits, shakes hands and drives its connections on its own current-thread
+//! runtime. On the stop signal it closes its listener, lets its connections finish for a
+//! bounded time and returns; what is left then is dropped with the runtime.
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+use std::{io, thread};
+
+use tokio::net::TcpStream;
+use tokio::sync::{mpsc, watch};
+use tokio_rustls::TlsAcceptor;
+
+use super::connection::{drive, http_builder};
+use super::peers::{Admission, Peers};
+use super::stall_io::StallIo;
+use super::watch::WatchLimits;
+use crate::config::Config;
+use crate::layers::limit_in_flight::LimitInFlightLayer;
+use crate::proxy::{Door, ProxySetup};
+use crate::stack::{Services, compose};
+
+/// Pause after a failed accept: the process is usually out of file descriptors.
+const ACCEPT_RETRY: Duration = Duration::from_millis(100);
+
+/// What all workers share.
+#[derive(Clone)]
+pub(crate) struct WorkerSetup {
+    pub(crate) config: Arc<Config>,
+    pub(crate) services: Services,
+    pub(crate) tls: Option<TlsAcceptor>,
+    pub(crate) peers: Arc<Peers>,
+    pub(crate) in_flight: LimitInFlightLayer,
+    pub(crate) proxy: ProxySetup,
+    pub(crate) stopping: watch::Receiver<bool>,
+}
+
+/// A worker before its thread starts.
+pub(crate) struct Worker {
+    setup: WorkerSetup,
+    listener: TcpListener,
+}
+
+impl Worker {
+    pub(crate) fn new(setup: WorkerSetup, listener: TcpListener) -> Self {
+        Self { setup, listener }
+    }
+
+    /// Starts the thread. `alive` is dropped when it ends, for whatever reason.
+    pub(crate) fn start(
+        self,
+        index: usize,
+        alive: mpsc::Sender<()>,
+    ) -> io::Result<thread::JoinHandle<io::Result<()>>> {
+        thread::Builder::new()
+            .name(format!("sealgate-worker-{index}"))
+            .spawn(move || {
+                let _alive = alive;
+                tokio::runtime::Builder::new_current_thread()
+                    .enable_all()
+                    .build()?
+                    .block_on(self.serve())
+            })
+    }
+
+    async fn serve(self) -> io::Result<()> {
+        let listener = tokio::net::TcpListener::from_std(self.listener)?;
+        let setup = Arc::new(self.setup);
+        let door = Door::new(&setup.proxy);
+        let stack = compose(&setup.services, setup.in_flight.clone(), door);
+        let builder = Arc::new(http_builder(&setup.config.limits));
+        let limits = watch_limits(&setup.config);
+        // Held by every connection: closed once the last one is gone.
+        let (open, mut closed) = mpsc::channel::<()>(1);
+        let mut stopping = setup.stopping.clone();
+        loop {
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
+                _ = stopping.wait_for(|stop| *stop) => break,
+            };
+            let Some((stream, admission)) = admitted(&setup, accepted).await else {
+                continue;
+            };
+            let (setup, builder, stack) = (Arc::clone(&setup), Arc::clone(&builder), stack.clone());
+            let open = open.clone();
+            tokio::spawn(async move {
+                let _places = (admission, open);
+                let stalls = StallIo::new(stream, setup.config.limits.write_stall_timeout);
+                let stopping = setup.stopping.clone();
+                match &setup.tls {
+                    None => drive(&builder, stalls, stack, limits, stopping).await,
+                    Some(acceptor) => {
+                        let timeout = setup.config.limits.tls_handshake_timeout;
+                        let handshake = tokio::time::timeout(timeout, acceptor.accept(stalls));
+                        // A failed or late handshake leaves nobody to answer.
+                        if let Ok(Ok(stream)) = handshake.await {
+                            drive(&builder, stream, stack, limits, stopping).await;
+                        }
+                    }
+                }
+            });
+        }
+        drop((listener, open));
+        // Late connections are dropped with the runtime.
+        let _ = tokio::time::timeout(setup.config.limits.drain_timeout, closed.recv()).await;
+        Ok(())
+    }
+}
+
+/// The stream and its place, if there was a connection and room for it.
+async fn admitted(
+    setup: &WorkerSetup,
+    accepted: io::Result<(TcpStream, SocketAddr)>,
+) -> Option<(TcpStream, Admission)> {
+    match accepted {
+        Ok((stream, peer)) => {
+            let admission = setup.peers.admit(peer.ip())?;
+            // Small answers leave at once; failing only costs latency.
+            let _ = stream.set_nodelay(true);
+            Some((stream, admission))
+        }
+        Err(error) => {
+            tracing::warn!(%error, "cannot accept a connection");
+            tokio::time::sleep(ACCEPT_RETRY).await;
+            None
+        }
+    }
+}
+
+fn watch_limits(config: &Config) -> WatchLimits {
+    WatchLimits {
+        first_request: config.limits.first_request_timeout,
+        keep_alive: config.limits.keep_alive_timeout,
+        hand_over: config.limits.write_stall_timeout,
+    }
+}

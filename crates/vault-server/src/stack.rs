@@ -1,0 +1,139 @@
+//! The whole stack in one place, outermost first, each line with its reason.
+//!
+//! In: what all workers share. Out: the service that a worker puts behind its connections.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use axum::Router;
+use axum::extract::MatchedPath;
+use tower::{Service, ServiceBuilder};
+
+use crate::api;
+use crate::layers::authenticate::AuthenticateLayer;
+use crate::layers::check_head::CheckHeadLayer;
+use crate::layers::hide_headers::hide_secret_headers;
+use crate::layers::limit_in_flight::LimitInFlightLayer;
+use crate::layers::request_id::AssignRequestIdLayer;
+use crate::layers::rescue::{RescueErrorsLayer, secure};
+use crate::layers::trace::TraceLayer;
+use crate::layers::{Authenticator, BoxFuture, Request, Response};
+use crate::problem::{PROBLEM_MEDIA_TYPE, Problem};
+use crate::proxy::{Door, is_for_the_door};
+
+/// What the edge serves: who is recognised, and the routes behind it.
+#[derive(Clone)]
+pub struct Services {
+    /// Recognises API keys.
+    pub authenticator: Arc<dyn Authenticator>,
+    /// Routes of the API, health check excluded; its state is already applied.
+    pub api: Router,
+}
+
+/// Composes the stack around the routes and one worker's proxy door.
+pub(crate) fn compose(
+    services: &Services,
+    in_flight: LimitInFlightLayer,
+    door: Door,
+) -> impl Service<
+    Request,
+    Response = Response,
+    Error = Infallible,
+    Future = crate::layers::InfallibleFuture,
+> + Clone
++ Send
++ 'static {
+    ServiceBuilder::new()
+        // Everything below can name the request it belongs to.
+        .layer(AssignRequestIdLayer)
+        // Above tracing: a span must never see an unmarked credential.
+        .layer(hide_secret_headers())
+        // Sees every answer, also those of the steps below that refuse.
+        .layer(TraceLayer)
+        // Turns any error from below into an answer; nothing below picks status codes.
+        .layer(RescueErrorsLayer)
+        // Refuse early: before the first key look-up.
+        .layer(in_flight)
+        // Nothing below reasons about a head that could be read in two ways.
+        .layer(CheckHeadLayer)
+        // A stranger learns nothing about routes, targets or limits.
+        .layer(AuthenticateLayer::new(Arc::clone(&services.authenticator)))
+        .service(Doors {
+            api: routes(services),
+            door,
+        })
+}
+
+/// The routes of the API with what every answer of theirs needs.
+fn routes(services: &Services) -> Router {
+    api::health()
+        .merge(services.api.clone())
+        // Inside routing, where the matched route is known.
+        .route_layer(axum::middleware::from_fn(remember_route))
+}
+
+async fn remember_route(
+    request: axum::extract::Request,
+    next: axum::middleware::Next,
+) -> axum::response::Response {
+    let matched = request.extensions().get::<MatchedPath>().cloned();
+    let mut response = next.run(request).await;
+    if let Some(matched) = matched {
+        response.extensions_mut().insert(matched);
+    }
+    response
+}
+
+/// Sends a request to the proxy door or to the routes.
+#[derive(Clone)]
+struct Doors {
+    api: Router,
+    door: Door,
+}
+
+impl Service<Request> for Doors {
+    type Response = Response;
+    type Error = Problem;
+    type Future = BoxFuture;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Problem>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request) -> BoxFuture {
+        if is_for_the_door(request.headers()) {
+            return self.door.pass(request);
+        }
+        let answer = self.api.call(request);
+        Box::pin(async move {
+            let Ok(response) = answer.await;
+            Ok(finish(response))
+        })
+    }
+}
+
+/// Gives an API answer its security headers, and bare errors of the router or of an extractor
+/// the form of a problem: their own texts may repeat input.
+fn finish(mut response: Response) -> Response {
+    secure(&mut response);
+    let status = response.status();
+    let is_error = status.is_client_error() || status.is_server_error();
+    let is_problem = response.extensions().get::<Problem>().is_some();
+    if !is_error || is_problem || has_problem_type(&response) {
+        return response;
+    }
+    let mut problem = Problem::from_status(status);
+    if let Some(allow) = response.headers().get(http::header::ALLOW) {
+        problem = problem.with_allow(allow.clone());
+    }
+    response.extensions_mut().insert(problem);
+    response
+}
+
+fn has_problem_type(response: &Response) -> bool {
+    response
+        .headers()
+        .get(http::header::CONTENT_TYPE)
+        .is_some_and(|value| value == PROBLEM_MEDIA_TYPE)
+}

@@ -1,0 +1,40 @@
+//! Who is calling, once a key has been recognised.
+
+use vault_store::{KeyId, OrgId, UserId};
+
+/// The owner of an API key, as established by an [`Authenticator`](crate::layers::Authenticator).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Principal {
+    /// Public id of the API key, not the key itself.
+    pub key_id: KeyId,
+    /// What its owner may do.
+    pub role: Role,
+}
+
+/// The two kinds of caller.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Role {
+    /// The key of the first start: creates organisations and their first admin.
+    Root,
+    /// One user of one organisation.
+    User {
+        /// The organisation.
+        org_id: OrgId,
+        /// The user inside it.
+        user_id: UserId,
+        /// May administer the organisation's users and keys.
+        is_admin: bool,
+    },
+}
+
+impl Principal {
+    /// The caller's organisation; the root key belongs to none.
+    #[must_use]
+    pub fn org_id(&self) -> Option<OrgId> {
+        match self.role {
+            Role::Root => None,
+            Role::User { org_id, .. } => Some(org_id),
+        }
+    }
+}
