@@ -13,6 +13,8 @@
 #![forbid(unsafe_code)]
 
 mod change_set;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod error;
 mod ids;
 pub mod limits;

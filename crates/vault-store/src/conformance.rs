@@ -1,0 +1,113 @@
+//! One suite for every backend: one function per promise of the store.
+//!
+//! In: a fresh, empty store. Each function panics if the store breaks its promise. Out: one test
+//! per promise through [`conformance_suite!`](crate::conformance_suite):
+//!
+//! ```
+//! use std::sync::Arc;
+//! use vault_store::MemoryStore;
+//!
+//! async fn fresh() -> (Arc<MemoryStore>, ()) {
+//!     // The second half is kept until the test ends: a temporary directory, a container.
+//!     (Arc::new(MemoryStore::new()), ())
+//! }
+//!
+//! vault_store::conformance_suite!(memory, super::fresh);
+//! # fn main() {}
+//! ```
+//!
+//! The macro needs the crate `tokio` with its macros and multi-threaded runtime where it is used.
+//! Not here: what only a backend with files can promise (crashes, full disks, foreign files).
+
+pub mod change_sets;
+pub mod keys;
+pub mod races;
+pub mod sample;
+pub mod users;
+pub mod values;
+
+use std::fmt::Debug;
+
+use crate::error::StoreError;
+
+/// Makes a module `$name` with one test per promise. `$fresh` is an async function that makes an
+/// empty store, `Arc<impl Store>`, and something to keep while it is used.
+#[macro_export]
+macro_rules! conformance_suite {
+    ($name:ident, $fresh:path) => {
+        $crate::conformance_suite! { @list $name, $fresh;
+            change_sets::nothing_of_a_failed_change_set_stays,
+            change_sets::changes_see_the_ones_before_them,
+            change_sets::empty_and_oversized_change_sets_are_refused,
+            change_sets::wrong_versions_are_refused,
+            change_sets::a_check_of_an_open_store_succeeds,
+            users::organisations_are_kept_and_listed,
+            users::users_are_kept_and_listed_by_organisation,
+            users::users_need_their_organisation_and_a_new_id,
+            users::replacing_expects_the_stored_version,
+            users::api_keys_come_with_their_user,
+            users::api_keys_are_replaced_and_deleted_at_their_version,
+            users::api_keys_are_listed_by_user,
+            keys::keys_are_inserted_once,
+            keys::rekey_replaces_protection_and_every_pair,
+            keys::rotation_adds_a_generation,
+            keys::no_stored_key_pair_is_lost_or_altered,
+            values::a_read_brings_all_that_opening_needs,
+            values::names_are_unique_for_one_owner,
+            values::a_put_expects_what_it_replaces,
+            values::old_versions_are_erased_beyond_those_kept,
+            values::soft_delete_hides_from_lists_alone,
+            values::expiry_is_to_the_millisecond,
+            values::destroy_erases_everything,
+            values::lists_are_sorted_by_bytes_and_paged,
+            values::prefixes_are_bytes_not_patterns,
+            values::account_boxes_live_only_beside_their_wrap,
+            values::wraps_need_known_recipients,
+            races::one_of_many_creators_wins,
+            races::one_of_many_replacers_wins,
+            races::no_increment_is_lost,
+            races::reads_never_see_half_a_change_set,
+        }
+    };
+    (@list $name:ident, $fresh:path; $($group:ident :: $promise:ident),+ $(,)?) => {
+        mod $name {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $promise() {
+                    let (store, _kept) = $fresh().await;
+                    $crate::conformance::$group::$promise(store).await;
+                }
+            )+
+        }
+    };
+}
+
+/// What every promise takes: a store that tasks can share.
+pub type SharedStore = std::sync::Arc<dyn crate::Store>;
+
+/// Checks that an outcome is a conflict on `what`.
+fn assert_conflict<T: Debug>(outcome: Result<T, StoreError>, what: &'static str) {
+    match outcome {
+        Err(StoreError::Conflict { what: found }) => assert_eq!(found, what),
+        other => unexpected("a conflict", &other),
+    }
+}
+
+/// Checks that a request was refused for what it is.
+fn assert_invalid<T: Debug>(outcome: Result<T, StoreError>) {
+    if !matches!(outcome, Err(StoreError::Invalid(_))) {
+        unexpected("an invalid request", &outcome);
+    }
+}
+
+/// Checks that a request was refused for its size.
+fn assert_too_large<T: Debug>(outcome: Result<T, StoreError>) {
+    if !matches!(outcome, Err(StoreError::TooLarge(_))) {
+        unexpected("a request too large", &outcome);
+    }
+}
+
+#[track_caller]
+fn unexpected(expected: &str, found: &dyn Debug) {
+    assert_eq!(format!("{found:?}"), expected);
+}

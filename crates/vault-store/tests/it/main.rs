@@ -1,0 +1,3 @@
+//! The integration tests of the store, one binary.
+
+mod backends;
