@@ -1,1 +1,33 @@
-//! .
+//! Typed asynchronous client of the Sealgate API.
+//!
+//! What it does: turns calls into requests and answers into types or a [`ClientError`]. What
+//! goes in: an address, an API key, and for reads the user secret. What it promises: secrets
+//! travel in sensitive headers only, never in a URL, an error or `Debug`; redirects are not
+//! followed, so a key reaches no other origin. What is not here: retries, caching, and the
+//! proxy door, which any HTTP client uses as it is.
+//!
+//! ```no_run
+//! use vault_client::{Client, Write};
+//!
+//! # async fn example() -> Result<(), vault_client::ClientError> {
+//! let client = Client::new("http://127.0.0.1:8200", "sgk_…".into())?;
+//! let secret = "sgs_…".into();
+//! client.generate_keys(&secret).await?;
+//! client.put("app/db", b"postgres://app:pass@db/main", &Write::default()).await?;
+//! let value = client.read("app/db", &secret).await?;
+//! assert_eq!(value.bytes.as_slice(), b"postgres://app:pass@db/main");
+//! # Ok(())
+//! # }
+//! ```
+
+#![forbid(unsafe_code)]
+
+mod client;
+mod error;
+mod kv;
+mod types;
+
+pub use client::Client;
+pub use error::{ClientError, Problem};
+pub use kv::{Expect, Write};
+pub use types::{KeyStatus, NewOrg, NewUser, Org, OrgUser, PublicKeys, Value, Written};

@@ -1,0 +1,106 @@
+//! What the API sends back.
+
+use secrecy::SecretString;
+use serde::Deserialize;
+use std::fmt;
+use zeroize::Zeroizing;
+
+/// A user's public keys.
+#[derive(Clone, Debug, Deserialize)]
+pub struct PublicKeys {
+    /// P-256 point, base64.
+    #[serde(rename = "publicKeyB64")]
+    pub public_key_b64: String,
+    /// ML-KEM-768 key, base64.
+    #[serde(rename = "publicKeyKyberB64")]
+    pub public_key_kyber_b64: String,
+    /// Fingerprint of both.
+    pub fingerprint: String,
+    /// Generation, from 1.
+    pub generation: u32,
+}
+
+/// Whether a user has keys, and how they are protected.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct KeyStatus {
+    /// Whether there is a P-256 key.
+    pub has_ecc: bool,
+    /// Whether there is an ML-KEM key.
+    pub has_kyber: bool,
+    /// Fingerprint of both.
+    pub fingerprint: Option<String>,
+    /// Generation, from 1.
+    pub generation: Option<u32>,
+}
+
+/// The answer to a write.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Written {
+    /// Name of the value.
+    pub key: String,
+    /// Version that was written.
+    pub version: u64,
+    /// When, RFC 3339 in UTC.
+    pub created_utc: String,
+}
+
+/// A value that was read.
+pub struct Value {
+    /// The plaintext, wiped on drop.
+    pub bytes: Zeroizing<Vec<u8>>,
+    /// Its version.
+    pub version: u64,
+    /// When it was written, RFC 3339 in UTC.
+    pub created_utc: String,
+    /// Metadata as it was written.
+    pub metadata: Option<serde_json::Value>,
+}
+
+impl fmt::Debug for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Value")
+            .field("version", &self.version)
+            .finish_non_exhaustive()
+    }
+}
+
+/// An organisation.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Org {
+    /// Its id.
+    pub org_id: String,
+    /// Its name.
+    pub name: String,
+}
+
+/// A new organisation.
+pub type NewOrg = Org;
+
+/// A user that was just made.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NewUser {
+    /// The user's id.
+    pub user_id: String,
+    /// The user's name.
+    pub name: String,
+    /// Whether the user administers the organisation.
+    pub is_admin: bool,
+    /// The user's API key, shown this once.
+    pub api_key: SecretString,
+}
+
+/// A user of the caller's organisation.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OrgUser {
+    /// The user's id.
+    pub user_id: String,
+    /// The user's name.
+    pub name: String,
+    /// Whether the user administers the organisation.
+    pub is_admin: bool,
+}
