@@ -69,6 +69,8 @@
 
 pub mod account;
 pub mod account_key;
+#[cfg(feature = "argon2-pool")]
+pub mod argon2_pool;
 pub mod context;
 pub mod data_key;
 mod error;

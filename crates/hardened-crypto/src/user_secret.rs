@@ -16,7 +16,7 @@ mod protection;
 mod stretch;
 
 pub use protection::{PROTECTION_BYTES, Protection, ProtectionKind};
-pub use stretch::{Argon2Arena, PassphraseCost};
+pub use stretch::{ARENA_KEPT_KIB_MAX, Argon2Arena, PassphraseCost};
 
 use crate::{
     context::{Context, Domain},

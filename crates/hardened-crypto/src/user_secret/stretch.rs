@@ -91,23 +91,57 @@ impl Default for PassphraseCost {
     }
 }
 
+/// Memory in KiB that an [`Argon2Arena`] keeps between calls at most: that of
+/// [`PassphraseCost::STRONG`]. What one costlier row needed more is given back.
+pub const ARENA_KEPT_KIB_MAX: u32 = 64 * 1024;
+
+const KEPT_BLOCKS_MAX: usize = ARENA_KEPT_KIB_MAX as usize * 1024 / Block::SIZE;
+
 /// Memory that Argon2id works in, kept from one call to the next and wiped after each.
 ///
-/// Empty until first used; a generated secret never uses it.
+/// Empty until first used; a generated secret never uses it. Between calls it holds at most
+/// [`ARENA_KEPT_KIB_MAX`] KiB.
 #[derive(Default)]
 pub struct Argon2Arena {
     blocks: Vec<Block>,
 }
 
 impl Argon2Arena {
-    fn take(&mut self, blocks: usize) -> Result<&mut [Block]> {
+    fn take(&mut self, blocks: usize) -> Result<Working<'_>> {
         if let Some(missing) = blocks.checked_sub(self.blocks.len()) {
             self.blocks
                 .try_reserve_exact(missing)
                 .map_err(|_| Error::unavailable("no memory for Argon2id"))?;
             self.blocks.resize_with(blocks, Block::default);
         }
-        Ok(&mut self.blocks[..blocks])
+        Ok(Working {
+            arena: self,
+            blocks,
+        })
+    }
+}
+
+/// An arena in use. Dropping it wipes what was used and gives back what is too much to
+/// keep, also on the way out of a panic.
+struct Working<'a> {
+    arena: &'a mut Argon2Arena,
+    blocks: usize,
+}
+
+impl Working<'_> {
+    fn blocks(&mut self) -> &mut [Block] {
+        &mut self.arena.blocks[..self.blocks]
+    }
+}
+
+impl Drop for Working<'_> {
+    fn drop(&mut self) {
+        self.blocks().iter_mut().for_each(Zeroize::zeroize);
+        let kept = &mut self.arena.blocks;
+        if kept.len() > KEPT_BLOCKS_MAX {
+            kept.truncate(KEPT_BLOCKS_MAX);
+            kept.shrink_to_fit();
+        }
     }
 }
 
@@ -140,21 +174,54 @@ pub(crate) fn argon2id(
         Version::V0x13,
         params.map_err(|_| FAILED)?,
     );
-    let blocks = arena.take(argon2.params().block_count())?;
+    let mut memory = arena.take(argon2.params().block_count())?;
     let mut root = SecretBox::new(Box::new([0; 32]));
-    let hashed = argon2.hash_password_into_with_memory(
-        passphrase,
-        salt,
-        root.expose_secret_mut(),
-        &mut *blocks,
-    );
-    for block in blocks {
-        block.zeroize();
-    }
-    hashed.map_err(|_| FAILED)?;
+    argon2
+        .hash_password_into_with_memory(passphrase, salt, root.expose_secret_mut(), memory.blocks())
+        .map_err(|_| FAILED)?;
     Ok(root)
 }
 
 #[cfg(test)]
 #[path = "stretch/tests.rs"]
 mod tests;
+
+#[cfg(test)]
+mod arena_tests {
+    use super::*;
+
+    fn hash(cost: PassphraseCost, arena: &mut Argon2Arena) {
+        argon2id(b"passphrase", &[7; SALT_BYTES], cost, arena).unwrap();
+    }
+
+    fn is_wiped(arena: &Argon2Arena) -> bool {
+        let words = |block: &Block| AsRef::<[u64]>::as_ref(block).iter().all(|word| *word == 0);
+        arena.blocks.iter().all(words)
+    }
+
+    #[test]
+    fn keeps_what_is_usual_and_gives_back_the_rest() {
+        let mut arena = Argon2Arena::default();
+        hash(PassphraseCost::DEFAULT, &mut arena);
+        assert_eq!(arena.blocks.len(), 19 * 1024);
+        assert!(is_wiped(&arena));
+
+        hash(PassphraseCost::new(96 * 1024, 1, 1).unwrap(), &mut arena);
+        assert_eq!(arena.blocks.len(), KEPT_BLOCKS_MAX);
+        assert_eq!(arena.blocks.capacity(), KEPT_BLOCKS_MAX);
+        assert!(is_wiped(&arena));
+    }
+
+    #[test]
+    fn a_panic_wipes_the_arena() {
+        let mut arena = Argon2Arena::default();
+        let unwound = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            let mut memory = arena.take(64).unwrap();
+            AsMut::<[u64]>::as_mut(&mut memory.blocks()[63])[5] = 1;
+            panic!("in the middle of a hash");
+        }));
+        assert!(unwound.is_err());
+        assert_eq!(arena.blocks.len(), 64);
+        assert!(is_wiped(&arena));
+    }
+}
