@@ -162,16 +162,17 @@ impl Worker {
     }
 
     fn serve(&mut self, group: Vec<Pending>) {
-        let outcomes = if self.shared.broken.load(Ordering::Acquire) {
-            Err(BROKEN)
-        } else {
-            self.write(&group)
-        };
-        match outcomes {
+        match self.write(&group) {
             Ok(outcomes) => {
                 for (pending, outcome) in group.into_iter().zip(outcomes) {
                     answer(pending, outcome);
                 }
+            }
+            // Rolled back for certain, because one of them found no room: each again on its own.
+            Err(error) if severity(&error) == Severity::Refused && group.len() > 1 => {
+                group
+                    .into_iter()
+                    .for_each(|pending| self.serve(vec![pending]));
             }
             Err(error) => {
                 self.note_failure(&error);
@@ -184,6 +185,9 @@ impl Worker {
 
     /// One transaction. `Ok` holds one outcome per change set, all of them durable.
     fn write(&mut self, group: &[Pending]) -> Result<Vec<Outcome>, StoreError> {
+        if self.shared.broken.load(Ordering::Acquire) {
+            return Err(BROKEN);
+        }
         self.apply_page_limit()?;
         let mut transaction = self
             .connection
@@ -211,7 +215,7 @@ impl Worker {
 
     fn note_failure(&self, error: &StoreError) {
         if severity(error) == Severity::Refused {
-            tracing::warn!(%error, "a group of writes was refused");
+            tracing::warn!(%error, "a write was refused");
             return;
         }
         if !self.shared.broken.swap(true, Ordering::AcqRel) {
