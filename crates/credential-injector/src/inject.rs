@@ -83,7 +83,8 @@ impl Injection {
 /// A decision: where a request goes and what is injected there, if anything.
 ///
 /// Travels as a request extension to [`crate::InjectCredential`]. `Debug` shows target and
-/// header name, never the value.
+/// header name, never the value. It is `Clone` because request extensions ask for it; clones
+/// share one buffer, which is wiped with the last of them.
 #[derive(Clone)]
 pub struct Outbound {
     target: Target,

@@ -125,6 +125,11 @@ impl Target {
         format!("{}://{}", self.scheme, self.authority)
     }
 
+    /// Scheme and authority, cheap to clone and to hash: the key of whatever is kept per origin.
+    pub fn origin_key(&self) -> (Scheme, Authority) {
+        (self.scheme, self.authority.clone())
+    }
+
     /// The name for TLS server name indication; `None` for an address (RFC 6066, section 3).
     pub fn sni_name(&self) -> Option<&str> {
         self.host.dns_name().map(crate::DnsName::as_str)

@@ -170,6 +170,16 @@ async fn addresses_are_tried_in_order() {
 }
 
 #[tokio::test]
+async fn a_socket_connected_elsewhere_is_refused() {
+    // The kernel takes 0.0.0.0 for loopback: an entry for the one does not admit the other.
+    let ([_listener], port) = listen_on(["127.0.0.1"]).await;
+    let (connector, _) = connector(&[&["0.0.0.0"]], &["0.0.0.0/32"]);
+    let target = target(&format!("https://zero.example:{port}/"));
+    let refused = connector.connect(&target).await.unwrap_err();
+    assert!(matches!(refused, EgressError::PeerMismatch), "{refused}");
+}
+
+#[tokio::test]
 async fn no_listener_is_a_connect_error() {
     let ([listener], port) = listen_on(["127.0.0.1"]).await;
     drop(listener);

@@ -159,7 +159,7 @@ fn ipv6_spellings(rows: &mut Vec<Row>, ip: Ipv6Addr) {
     rows.push(names(format!("https://[{ip}]/"), ip));
     rows.push(names(format!("https://[{full}]:8443/"), ip));
     for spelling in [
-        format!("{full}"),
+        full.clone(),
         format!("[{ip}%eth0]"),
         format!("[{ip}%25eth0]"),
         format!("[{ip}%1]"),
@@ -241,7 +241,7 @@ fn misplaced_names(rows: &mut Vec<Row>, name: &str) {
         format!("https:/{name}/"),
         format!("https:///{name}/"),
         format!("//{name}/"),
-        format!("{name}"),
+        name.to_owned(),
         format!("{name}:443"),
         format!("https://{name}./"),
         format!("https://{name}../"),

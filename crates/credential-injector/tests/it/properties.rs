@@ -66,7 +66,9 @@ proptest! {
             if let Ok(target) = parse_https(text) {
                 let again = parse_https(&target.uri().to_string());
                 prop_assert_eq!(again.as_ref(), Ok(&target));
-                prop_assert!(text.ends_with(target.path_and_query()) || !text.contains(['?', '/']) || target.path() == "/");
+                // As written, but for the one slash that stands for a missing path.
+                let sent = target.path_and_query();
+                prop_assert!(text.ends_with(sent) || text.ends_with(&sent[1..]));
             }
         }
         if let Ok(pattern) = HostPattern::parse_with(&text, SubstringPatterns::AllowedByOperator) {

@@ -149,6 +149,22 @@ fn one_value_feeds_every_reader() {
 }
 
 #[test]
+fn origins_are_scheme_host_and_port() {
+    let key = |text| target(text).origin_key();
+    assert_eq!(
+        key("https://Example.com/a"),
+        key("https://example.com:443/b?c")
+    );
+    assert_ne!(
+        key("https://example.com/"),
+        key("https://example.com:8443/")
+    );
+    assert_ne!(key("https://example.com/"), key("https://a.example.com/"));
+    let plain = crate::support::loopback_target("http://localhost:443/").origin_key();
+    assert_ne!(plain, key("https://localhost/"));
+}
+
+#[test]
 fn a_mapped_address_stays_ipv6() {
     let mapped = target("https://[::ffff:127.0.0.1]/");
     assert!(matches!(mapped.host(), Host::Ip(ip) if ip.is_ipv6()));
