@@ -162,3 +162,6 @@ pub(crate) mod derandomised {
         Ok((encapsulated(&ciphertext, &point), shared))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -89,6 +89,8 @@ pub mod share;
 pub mod suite;
 mod symmetric_box;
 pub mod user_secret;
+#[cfg(test)]
+mod vector_files;
 pub mod wrap;
 
 pub use error::{Error, ErrorKind, Result};

@@ -70,3 +70,6 @@ fn boxed(mut secret: ::ml_kem::kem::SharedKey<::ml_kem::MlKem768>) -> SharedSecr
     secret.zeroize();
     shared
 }
+
+#[cfg(test)]
+mod tests;

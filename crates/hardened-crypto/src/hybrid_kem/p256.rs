@@ -87,3 +87,6 @@ pub(crate) fn first_scalar(candidates: &[u8]) -> Result<SecretBox<[u8; SCALAR_BY
     scalar.expose_secret_mut().copy_from_slice(found);
     Ok(scalar)
 }
+
+#[cfg(test)]
+mod tests;
