@@ -33,6 +33,15 @@ impl<R: io::Read + io::Seek> RandomAccess<R> {
             return Err(invalid(Error::tampered("payload is truncated")));
         }
         let message_key = check_prefix(&prefix, data_key, context).map_err(invalid)?;
+        Self::of_chunks(inner, message_key, sealed_bytes)
+    }
+
+    /// Checks the last chunk of a payload of `sealed_bytes` whose prefix has been checked.
+    pub(super) fn of_chunks(
+        inner: R,
+        message_key: MessageKey,
+        sealed_bytes: u64,
+    ) -> io::Result<Self> {
         let body_bytes = sealed_bytes.saturating_sub(HEADER_BYTES as u64);
         let plaintext_bytes = cobblestone::message_bytes(body_bytes).map_err(invalid)?;
         let mut opened = Self {

@@ -44,14 +44,19 @@ impl<R: io::Read> PayloadReader<R> {
             return Err(invalid(Error::tampered("payload is truncated")));
         }
         let message_key = check_prefix(&prefix, data_key, context).map_err(invalid)?;
-        Ok(Self {
+        Ok(Self::of_chunks(inner, message_key))
+    }
+
+    /// Opens the chunks that `inner` goes on with, behind a prefix that has been checked.
+    pub(super) fn of_chunks(inner: R, message_key: MessageKey) -> Self {
+        Self {
             inner,
             message_key,
             chunk: Zeroizing::new(Vec::with_capacity(SEALED_CHUNK_BYTES)),
             given: 0,
             index: 0,
             state: State::Reading,
-        })
+        }
     }
 
     fn next_chunk(&mut self) -> io::Result<()> {
@@ -141,10 +146,14 @@ impl<R: io::Read> PayloadReader<R> {
     /// all the same carries trailing data.
     fn check_end(&mut self) -> io::Result<usize> {
         let mut one = [0; 1];
-        if read_full(&mut self.inner, &mut one)? == 0 {
-            return Ok(0);
+        match read_full(&mut self.inner, &mut one) {
+            Ok(0) => Ok(0),
+            Ok(_) => Err(self.fail(Error::tampered("data after the last chunk"))),
+            Err(error) => {
+                self.fail(Error::unavailable("the sealed stream broke off"));
+                Err(error)
+            }
         }
-        Err(self.fail(Error::tampered("data after the last chunk")))
     }
 }
 
