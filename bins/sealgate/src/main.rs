@@ -1,1 +1,32 @@
-fn main() {}
+//! Self-hosted secrets vault and credential-injecting proxy.
+//!
+//! In: flags and `SEALGATE_*` variables. Out: a running server. Everything else is in
+//! `vault-server`.
+
+#![forbid(unsafe_code)]
+
+mod serve;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Self-hosted secrets vault and credential-injecting proxy.
+#[derive(Debug, Parser)]
+#[command(name = "sealgate", version, propagate_version = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the server until SIGTERM or SIGINT, then finish the requests in flight.
+    Serve(Box<serve::Serve>),
+}
+
+fn main() -> ExitCode {
+    match Cli::parse().command {
+        Command::Serve(serve) => serve.run(),
+    }
+}

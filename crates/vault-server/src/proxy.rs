@@ -1,39 +1,35 @@
 //! The proxy: doors that name a target, and the client that reaches it.
+//!
+//! In: an authenticated request with an `X-Target-URL`. Out: the upstream's answer, streamed, or
+//! a problem marked with `X-Sealgate-Error`.
+//!
+//! ```text
+//! request ── control ──> Target, credential choice, time ── decide ──> Outbound
+//!         ── door: strip and inject (credential-injector) ── upstream: pool, TLS, send ──> answer
+//! ```
+//!
+//! Promises:
+//!
+//! - Nothing is sent before the target, the credential and the address have been judged.
+//! - Bodies and trailers are streamed both ways and never collected. When the client leaves, the
+//!   upstream's connection is closed; when the upstream breaks off, so does the client's transfer.
+//! - Redirects are answers like any other. No upstream connection is shared between two origins or
+//!   two organisations.
+//! - An answer is passed on as it came, hop-by-hop headers excepted, with `X-Sealgate-Request-Id`
+//!   added. Informational answers (1xx) are consumed here.
+//!
+//! Not here: which headers travel and which addresses may be dialled (`credential-injector`).
 
-use std::net::SocketAddr;
+pub mod control;
+mod decide;
+mod door;
+mod pool;
+mod setup;
+mod streaming;
+mod trust;
+mod upstream;
 
-use http::HeaderMap;
-use http::header::HeaderName;
-
-use crate::config::Config;
-use crate::layers::{BoxFuture, Request};
-use crate::problem::{Code, Problem};
-
-/// Names the target of the explicit door.
-pub const X_TARGET_URL: HeaderName = HeaderName::from_static("x-target-url");
-
-/// Whether a request is meant for the proxy, whatever its method and path.
-#[must_use]
-pub fn is_for_the_door(headers: &HeaderMap) -> bool {
-    headers.contains_key(&X_TARGET_URL)
-}
-#[derive(Clone)]
-pub struct ProxySetup;
-#[derive(Debug, thiserror::Error)]
-#[error("x")]
-pub struct ProxySetupError;
-impl ProxySetup {
-    pub fn new(_: &Config, _: SocketAddr) -> Result<Self, ProxySetupError> {
-        Ok(Self)
-    }
-}
-#[derive(Clone)]
-pub struct Door;
-impl Door {
-    pub fn new(_: &ProxySetup) -> Self {
-        Self
-    }
-    pub fn pass(&mut self, _: Request) -> BoxFuture {
-        Box::pin(async { Err(Problem::new(Code::Internal, "")) })
-    }
-}
+pub use control::{X_TARGET_URL, is_for_the_door};
+pub(crate) use door::Door;
+pub(crate) use setup::ProxySetup;
+pub use setup::ProxySetupError;

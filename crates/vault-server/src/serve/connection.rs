@@ -37,7 +37,9 @@ pub(crate) fn http_builder(limits: &Limits) -> auto::Builder<TokioExecutor> {
         .max_headers(limits.header_count_max)
         // Bounds the head, and what an unread pipeline may hold.
         .max_buf_size(limits.header_bytes_max)
-        .keep_alive(true);
+        .keep_alive(true)
+        // Header names reach an upstream in the case they came in.
+        .preserve_header_case(true);
     let header_list_bytes = u32::try_from(limits.header_bytes_max).unwrap_or(u32::MAX);
     builder
         .http2()

@@ -1,0 +1,230 @@
+//! `sealgate serve`: flags and environment to a [`Config`], then the server.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use vault_server::config::{
+    Config, ConfigError, DATA_DIR_DEFAULT, Egress, LISTEN_DEFAULT, Limits, LogFormat,
+    RootKeySource, TlsFiles, defaults,
+};
+
+/// What is said on standard error before a development server starts.
+const DEV_WARNING: &str = "\
+*** DEVELOPMENT MODE ***
+Listening on loopback only. Targets on loopback may be reached, also with plain http.
+Do not put real secrets into this server.
+";
+
+/// Options of `serve`. Each may also come from the environment; a flag wins.
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// Development rules: loopback addresses only, loopback targets and http to them allowed.
+    #[arg(long, env = "SEALGATE_DEV")]
+    dev: bool,
+
+    /// Address and port to listen on; port 0 takes a free one.
+    #[arg(long, env = "SEALGATE_LISTEN", default_value_t = LISTEN_DEFAULT)]
+    listen: SocketAddr,
+
+    /// Directory of the database and of the root key.
+    #[arg(long, env = "SEALGATE_DATA_DIR", default_value = DATA_DIR_DEFAULT)]
+    data_dir: PathBuf,
+
+    /// File with the root key, instead of `root.key` in the data directory.
+    #[arg(long, env = "SEALGATE_ROOT_KEY_FILE")]
+    root_key_file: Option<PathBuf>,
+
+    /// Name of an environment variable that holds the root key, instead of a file.
+    #[arg(long, env = "SEALGATE_ROOT_KEY_VARIABLE", conflicts_with = "root_key_file")]
+    root_key_variable: Option<String>,
+
+    /// PEM file with the listener's certificate chain, leaf first. Without it: plain HTTP.
+    #[arg(long, env = "SEALGATE_TLS_CERT", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+
+    /// PEM file with the private key of the certificate.
+    #[arg(long, env = "SEALGATE_TLS_KEY", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+
+    /// Worker threads, each with its own listener; default one per core.
+    #[arg(long, env = "SEALGATE_WORKERS")]
+    workers: Option<usize>,
+
+    /// Shape of log lines on standard error. SEALGATE_LOG sets the filter, default `info`.
+    #[arg(long, env = "SEALGATE_LOG_FORMAT", value_enum, default_value_t = Format::Text)]
+    log_format: Format,
+
+    #[command(flatten)]
+    egress: EgressArgs,
+
+    #[command(flatten)]
+    limits: LimitArgs,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Format {
+    /// One line of text per event.
+    Text,
+    /// One JSON object per line.
+    Json,
+}
+
+/// Where proxied requests may go.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Egress")]
+struct EgressArgs {
+    /// Networks that may be dialled although they are not public, as `[host=]address[/prefix]`.
+    #[arg(long, env = "SEALGATE_ALLOW_NETWORKS", value_delimiter = ',')]
+    allow_networks: Vec<String>,
+
+    /// Hosts that may be spoken to in plain http.
+    #[arg(long, env = "SEALGATE_HTTP_HOSTS", value_delimiter = ',')]
+    http_hosts: Vec<String>,
+
+    /// Let targets on loopback be reached, also with plain http. Implied by --dev.
+    #[arg(long, env = "SEALGATE_ALLOW_LOOPBACK")]
+    allow_loopback: bool,
+
+    /// PEM file of certificate authorities trusted for upstreams, besides the system's.
+    #[arg(long, env = "SEALGATE_EXTRA_CA_FILE")]
+    extra_ca_file: Option<PathBuf>,
+
+    /// Names under which this server is reached; targets with such a host are refused.
+    #[arg(long, env = "SEALGATE_OWN_HOSTS", value_delimiter = ',')]
+    own_hosts: Vec<String>,
+}
+
+/// Bounds. Those without a flag have fixed defaults.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Limits")]
+struct LimitArgs {
+    /// Connections open at once.
+    #[arg(long, env = "SEALGATE_CONNECTIONS_MAX", default_value_t = defaults::CONNECTIONS_MAX)]
+    connections_max: usize,
+
+    /// Connections open at once from one IPv4 address or IPv6 /64.
+    #[arg(long, env = "SEALGATE_CONNECTIONS_PER_PEER_MAX", default_value_t = defaults::CONNECTIONS_PER_PEER_MAX)]
+    connections_per_peer_max: usize,
+
+    /// Requests in flight at once, streaming answers included.
+    #[arg(long, env = "SEALGATE_REQUESTS_IN_FLIGHT_MAX", default_value_t = defaults::REQUESTS_IN_FLIGHT_MAX)]
+    requests_in_flight_max: usize,
+
+    /// Bytes of one request head.
+    #[arg(long, env = "SEALGATE_HEADER_BYTES_MAX", default_value_t = defaults::HEADER_BYTES_MAX)]
+    header_bytes_max: usize,
+
+    /// Bytes of the body of one API call.
+    #[arg(long, env = "SEALGATE_API_BODY_BYTES_MAX", default_value_t = defaults::API_BODY_BYTES_MAX)]
+    api_body_bytes_max: usize,
+
+    /// Bytes of the body of one proxied request.
+    #[arg(long, env = "SEALGATE_PROXY_BODY_BYTES_MAX", default_value_t = defaults::PROXY_BODY_BYTES_MAX)]
+    proxy_body_bytes_max: u64,
+
+    /// Seconds to connect to an upstream.
+    #[arg(long, env = "SEALGATE_PROXY_CONNECT_TIMEOUT", default_value_t = defaults::PROXY_CONNECT_TIMEOUT_SECONDS)]
+    proxy_connect_timeout: u64,
+
+    /// Seconds without progress until an upstream's answer must begin.
+    #[arg(long, env = "SEALGATE_PROXY_FIRST_BYTE_TIMEOUT", default_value_t = defaults::PROXY_FIRST_BYTE_TIMEOUT_SECONDS)]
+    proxy_first_byte_timeout: u64,
+
+    /// The most seconds that a request's X-Proxy-Timeout may ask for.
+    #[arg(long, env = "SEALGATE_PROXY_FIRST_BYTE_TIMEOUT_MAX", default_value_t = defaults::PROXY_FIRST_BYTE_TIMEOUT_MAX_SECONDS)]
+    proxy_first_byte_timeout_max: u64,
+
+    /// Seconds that a streaming answer may be silent.
+    #[arg(long, env = "SEALGATE_PROXY_STREAM_IDLE", default_value_t = defaults::PROXY_STREAM_IDLE_SECONDS)]
+    proxy_stream_idle: u64,
+
+    /// Seconds that requests in flight have after the stop signal.
+    #[arg(long, env = "SEALGATE_DRAIN_TIMEOUT", default_value_t = defaults::DRAIN_TIMEOUT_SECONDS)]
+    drain_timeout: u64,
+}
+
+impl Serve {
+    pub(crate) fn run(self) -> ExitCode {
+        match self.serve() {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                say(&format!("sealgate: {error}\n"));
+                ExitCode::FAILURE
+            }
+        }
+    }
+
+    fn serve(self) -> Result<(), Box<dyn std::error::Error>> {
+        let config = self.into_config()?;
+        config.validate()?;
+        vault_server::telemetry::init(config.log_format)?;
+        if config.dev {
+            say(DEV_WARNING);
+        }
+        // Supervises only; the workers have runtimes of their own.
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?
+            .block_on(vault_server::run(config))?;
+        Ok(())
+    }
+
+    fn into_config(self) -> Result<Config, ConfigError> {
+        let mut config = Config::new(self.data_dir);
+        config.listen = self.listen;
+        config.tls = TlsFiles::from_pair(self.tls_cert.as_deref(), self.tls_key.as_deref())?;
+        config.workers = self.workers;
+        config.log_format = match self.log_format {
+            Format::Text => LogFormat::Text,
+            Format::Json => LogFormat::Json,
+        };
+        if let Some(path) = self.root_key_file {
+            config.root_key = RootKeySource::File(path);
+        } else if let Some(name) = self.root_key_variable {
+            config.root_key = RootKeySource::EnvironmentVariable(name);
+        }
+        config.egress = self.egress.into_egress();
+        config.limits = self.limits.into_limits();
+        Ok(if self.dev { config.with_dev() } else { config })
+    }
+}
+
+impl EgressArgs {
+    fn into_egress(self) -> Egress {
+        Egress {
+            allowed_networks: self.allow_networks,
+            http_hosts: self.http_hosts,
+            allow_loopback: self.allow_loopback,
+            extra_ca_file: self.extra_ca_file,
+            own_hosts: self.own_hosts,
+        }
+    }
+}
+
+impl LimitArgs {
+    fn into_limits(self) -> Limits {
+        Limits {
+            connections_max: self.connections_max,
+            connections_per_peer_max: self.connections_per_peer_max,
+            requests_in_flight_max: self.requests_in_flight_max,
+            header_bytes_max: self.header_bytes_max,
+            api_body_bytes_max: self.api_body_bytes_max,
+            proxy_body_bytes_max: self.proxy_body_bytes_max,
+            proxy_connect_timeout: Duration::from_secs(self.proxy_connect_timeout),
+            proxy_first_byte_timeout: Duration::from_secs(self.proxy_first_byte_timeout),
+            proxy_first_byte_timeout_max: Duration::from_secs(self.proxy_first_byte_timeout_max),
+            proxy_stream_idle: Duration::from_secs(self.proxy_stream_idle),
+            drain_timeout: Duration::from_secs(self.drain_timeout),
+            ..Limits::default()
+        }
+    }
+}
+
+/// Writes to standard error, where nobody may be listening.
+fn say(text: &str) {
+    let _ = std::io::stderr().write_all(text.as_bytes());
+}

@@ -1,0 +1,193 @@
+//! Reads the headers that speak to the proxy itself.
+//!
+//! In: request headers. Out: the target, the choice of a credential, the time to wait. Each
+//! header may stand once; a second one is refused, because nobody can say which was meant.
+
+use std::time::Duration;
+
+use credential_injector::{SchemePolicy, Target, TargetError};
+use http::HeaderMap;
+use http::header::{HeaderName, HeaderValue};
+use uuid::Uuid;
+
+use crate::config::Limits;
+use crate::problem::{Code, Problem};
+
+/// Names the target of the explicit door.
+pub const X_TARGET_URL: HeaderName = HeaderName::from_static("x-target-url");
+/// Becomes `Authorization`, verbatim.
+pub const X_IDENTITY_KEY: HeaderName = HeaderName::from_static("x-identity-key");
+/// The passphrase of a stored credential.
+pub const X_PROXY_MASTER_KEY: HeaderName = HeaderName::from_static("x-proxy-master-key");
+/// Names a stored credential.
+pub const X_CREDENTIAL_ID: HeaderName = HeaderName::from_static("x-credential-id");
+/// Seconds to wait for the first byte of the answer.
+pub const X_PROXY_TIMEOUT: HeaderName = HeaderName::from_static("x-proxy-timeout");
+
+/// Digits of the largest timeout that is read.
+const TIMEOUT_DIGITS_MAX: usize = 6;
+
+/// Whether a request is meant for the proxy, whatever its method and path.
+#[must_use]
+pub fn is_for_the_door(headers: &HeaderMap) -> bool {
+    headers.contains_key(&X_TARGET_URL)
+}
+
+/// What the client wants injected.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Choice {
+    /// Nothing: its own `Authorization` travels.
+    PassThrough,
+    /// This value as `Authorization`. The value is marked sensitive.
+    Identity(HeaderValue),
+    /// A stored credential, named or found by the target's host.
+    Stored(Option<Uuid>),
+}
+
+/// The value of the one header called `name`.
+///
+/// # Errors
+/// `malformed_request` when it is repeated.
+fn at_most_one<'a>(
+    headers: &'a HeaderMap,
+    name: &HeaderName,
+) -> Result<Option<&'a HeaderValue>, Problem> {
+    let mut values = headers.get_all(name).iter();
+    match (values.next(), values.next()) {
+        (value, None) => Ok(value),
+        _ => Err(Problem::new(
+            Code::MalformedRequest,
+            "A control header of the proxy stands in the request more than once.",
+        )),
+    }
+}
+
+/// Reads `X-Target-URL`.
+///
+/// # Errors
+/// `target_invalid`, or `target_forbidden` for plain http where it is not permitted.
+pub fn read_target(headers: &HeaderMap, schemes: &SchemePolicy) -> Result<Target, Problem> {
+    let invalid = || {
+        Problem::new(
+            Code::TargetInvalid,
+            "X-Target-URL is not one unmistakable absolute https URL.",
+        )
+    };
+    let value = at_most_one(headers, &X_TARGET_URL)?.ok_or_else(invalid)?;
+    let text = value.to_str().map_err(|_| invalid())?;
+    Target::parse(text, schemes).map_err(|error| match error {
+        TargetError::HttpNotPermitted => Problem::new(
+            Code::TargetForbidden,
+            "Plain http is not permitted for this target.",
+        ),
+        _ => invalid(),
+    })
+}
+
+/// Reads which credential is wanted.
+///
+/// # Errors
+/// `two_credentials` for contradicting headers, `malformed_request` for an id that is none.
+pub fn read_choice(headers: &HeaderMap) -> Result<Choice, Problem> {
+    let identity = at_most_one(headers, &X_IDENTITY_KEY)?;
+    let passphrase = at_most_one(headers, &X_PROXY_MASTER_KEY)?;
+    let id = at_most_one(headers, &X_CREDENTIAL_ID)?
+        .map(read_id)
+        .transpose()?;
+    match (identity, passphrase.is_some() || id.is_some()) {
+        (Some(_), true) => Err(Problem::new(
+            Code::TwoCredentials,
+            "X-Identity-Key and a stored credential exclude each other.",
+        )),
+        (Some(value), false) => Ok(Choice::Identity(value.clone())),
+        (None, true) => Ok(Choice::Stored(id)),
+        (None, false) => Ok(Choice::PassThrough),
+    }
+}
+
+fn read_id(value: &HeaderValue) -> Result<Uuid, Problem> {
+    let id = value.to_str().ok().and_then(|text| text.parse().ok());
+    id.ok_or_else(|| Problem::new(Code::MalformedRequest, "X-Credential-ID is not a UUID."))
+}
+
+/// Reads how long to wait for the first byte of the answer: whole seconds from 1 to the
+/// configured maximum, or the configured default.
+///
+/// # Errors
+/// `malformed_request`.
+pub fn read_timeout(headers: &HeaderMap, limits: &Limits) -> Result<Duration, Problem> {
+    let Some(value) = at_most_one(headers, &X_PROXY_TIMEOUT)? else {
+        return Ok(limits.proxy_first_byte_timeout);
+    };
+    let digits = value.as_bytes();
+    let plain = digits.len() <= TIMEOUT_DIGITS_MAX && digits.iter().all(u8::is_ascii_digit);
+    let seconds = value.to_str().ok().filter(|_| plain);
+    seconds
+        .and_then(|text| text.parse().ok())
+        .map(Duration::from_secs)
+        .filter(|wanted| !wanted.is_zero() && *wanted <= limits.proxy_first_byte_timeout_max)
+        .ok_or_else(|| {
+            Problem::new(
+                Code::MalformedRequest,
+                "X-Proxy-Timeout is not a whole number of seconds in the permitted range.",
+            )
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn map(headers: &[(&'static str, &str)]) -> HeaderMap {
+        let pair = |(name, value): &(&'static str, &str)| {
+            (HeaderName::from_static(name), HeaderValue::from_str(value).unwrap())
+        };
+        // `from_iter` would replace repeated names.
+        let mut map = HeaderMap::new();
+        for (name, value) in headers.iter().map(pair) {
+            map.append(name, value);
+        }
+        map
+    }
+
+    #[test]
+    fn choices() {
+        const ID: &str = "4a2e5d18-df99-4d66-a212-3cb5d9f0f9b3";
+        let check = |headers: &[(&'static str, &str)], expected: Result<Choice, Code>| {
+            let found = read_choice(&map(headers)).map_err(|p| p.code());
+            assert_eq!(found, expected, "{headers:?}");
+        };
+        check(&[], Ok(Choice::PassThrough));
+        check(
+            &[("x-identity-key", "Bearer a")],
+            Ok(Choice::Identity(HeaderValue::from_static("Bearer a"))),
+        );
+        check(&[("x-proxy-master-key", "p")], Ok(Choice::Stored(None)));
+        check(&[("x-credential-id", ID)], Ok(Choice::Stored(ID.parse().ok())));
+        check(&[("x-credential-id", "7")], Err(Code::MalformedRequest));
+        check(
+            &[("x-identity-key", "a"), ("x-proxy-master-key", "p")],
+            Err(Code::TwoCredentials),
+        );
+        check(
+            &[("x-identity-key", "a"), ("x-credential-id", ID)],
+            Err(Code::TwoCredentials),
+        );
+        check(
+            &[("x-identity-key", "a"), ("x-identity-key", "a")],
+            Err(Code::MalformedRequest),
+        );
+    }
+
+    #[test]
+    fn timeouts() {
+        let limits = Limits::default();
+        let read = |text: &str| read_timeout(&map(&[("x-proxy-timeout", text)]), &limits);
+        assert_eq!(read_timeout(&map(&[]), &limits), Ok(limits.proxy_first_byte_timeout));
+        assert_eq!(read("1"), Ok(Duration::from_secs(1)));
+        assert_eq!(read("600"), Ok(Duration::from_secs(600)));
+        for refused in ["", "0", "601", "-1", "+1", "1.5", " 1 s", "99999999999999999999"] {
+            assert_eq!(read(refused).unwrap_err().code(), Code::MalformedRequest, "{refused}");
+        }
+    }
+}

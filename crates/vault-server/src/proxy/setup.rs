@@ -1,0 +1,113 @@
+//! What the proxy needs from the configuration, read once and shared by all workers.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use credential_injector::egress::{
+    AddressPolicy, AllowEntry, AllowEntryError, ConnectLimits, EgressConnector, OwnListeners,
+    SystemResolver,
+};
+use credential_injector::{HostPattern, HostPatternError, SchemePolicy};
+
+use super::trust::{TrustError, client_config};
+use crate::config::{Config, Egress, Limits};
+
+/// Rules, trust and bounds of the proxy.
+#[derive(Clone)]
+pub(crate) struct ProxySetup {
+    pub(crate) schemes: Arc<SchemePolicy>,
+    pub(crate) own_hosts: Arc<[HostPattern]>,
+    pub(crate) connector: EgressConnector,
+    pub(crate) tls: Arc<rustls::ClientConfig>,
+    pub(crate) limits: Arc<Limits>,
+}
+
+/// A reason why the proxy cannot be set up.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProxySetupError {
+    /// An entry of the allow-list.
+    #[error("egress network {entry:?}: {cause}")]
+    Network {
+        /// The entry as configured.
+        entry: String,
+        /// What is wrong with it.
+        cause: AllowEntryError,
+    },
+    /// A host of the http list or of this server's own names.
+    #[error("egress host {entry:?}: {cause}")]
+    Host {
+        /// The entry as configured.
+        entry: String,
+        /// What is wrong with it.
+        cause: HostPatternError,
+    },
+    /// Trust roots.
+    #[error(transparent)]
+    Trust(#[from] TrustError),
+}
+
+impl ProxySetup {
+    pub(crate) fn new(config: &Config, listener: SocketAddr) -> Result<Self, ProxySetupError> {
+        let egress = &config.egress;
+        let resolver = Arc::new(SystemResolver::new());
+        let connector = EgressConnector::new(resolver, Arc::new(address_policy(egress)?))
+            .with_own_listeners(OwnListeners::new([listener]))
+            .with_limits(connect_limits(&config.limits));
+        Ok(Self {
+            schemes: Arc::new(scheme_policy(egress)?),
+            own_hosts: patterns(&egress.own_hosts)?.into(),
+            connector,
+            tls: Arc::new(client_config(egress.extra_ca_file.as_deref())?),
+            limits: Arc::new(config.limits.clone()),
+        })
+    }
+}
+
+fn address_policy(egress: &Egress) -> Result<AddressPolicy, ProxySetupError> {
+    let mut policy = AddressPolicy::deny_special();
+    for entry in &egress.allowed_networks {
+        let refused = |cause| ProxySetupError::Network {
+            entry: entry.clone(),
+            cause,
+        };
+        let parsed: AllowEntry = entry.parse().map_err(refused)?;
+        policy = policy.allow(parsed).map_err(refused)?;
+    }
+    Ok(if egress.allow_loopback {
+        policy.allow_loopback()
+    } else {
+        policy
+    })
+}
+
+fn scheme_policy(egress: &Egress) -> Result<SchemePolicy, ProxySetupError> {
+    let start = if egress.allow_loopback {
+        SchemePolicy::https_only().permit_http_on_loopback()
+    } else {
+        SchemePolicy::https_only()
+    };
+    Ok(patterns(&egress.http_hosts)?
+        .into_iter()
+        .fold(start, SchemePolicy::permit_http))
+}
+
+fn patterns(hosts: &[String]) -> Result<Vec<HostPattern>, ProxySetupError> {
+    let parse = |entry: &String| {
+        HostPattern::parse(entry).map_err(|cause| ProxySetupError::Host {
+            entry: entry.clone(),
+            cause,
+        })
+    };
+    hosts.iter().map(parse).collect()
+}
+
+/// Divides the time to connect: half may go to the resolver, two fifths to one address.
+fn connect_limits(limits: &Limits) -> ConnectLimits {
+    let total = limits.proxy_connect_timeout;
+    ConnectLimits {
+        resolve: total / 2,
+        per_address: total * 2 / 5,
+        total,
+    }
+}

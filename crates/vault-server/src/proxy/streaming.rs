@@ -1,0 +1,180 @@
+//! Bodies on their way through, in both directions, one frame at a time.
+//!
+//! Request bodies go up as [`UpBody`]: bounded in size and pace, trailers stripped, each frame
+//! noted in a [`Progress`] that the wait for the answer reads. Answers come down as [`DownBody`]:
+//! trailers stripped, silence bounded, and the upstream's connection given back at a clean end.
+
+use std::error::Error;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use credential_injector::strip_trailers;
+use http_body::{Frame, SizeHint};
+use http_body_util::Limited;
+use hyper::body::Incoming;
+use tokio::time::Instant;
+
+use super::pool::Lease;
+use crate::config::Limits;
+use crate::layers::body::{Pace, PacedBody};
+
+type BodyError = Box<dyn Error + Send + Sync>;
+
+/// How far the request's body has come.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    last: Mutex<Instant>,
+    answered: Arc<AtomicBool>,
+}
+
+impl Progress {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self {
+            last: Mutex::new(Instant::now()),
+            answered: Arc::default(),
+        })
+    }
+
+    /// From here on the body may be as slow as a stream may be.
+    pub(crate) fn answered(&self) {
+        self.answered.store(true, Ordering::Relaxed);
+    }
+
+    /// Ready once the upstream has taken nothing and answered nothing for `timeout`.
+    pub(crate) async fn stands_still_for(&self, timeout: Duration) {
+        loop {
+            let due = self.last() + timeout;
+            if due <= Instant::now() {
+                return;
+            }
+            tokio::time::sleep_until(due).await;
+        }
+    }
+
+    fn note(&self) {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
+    fn last(&self) -> Instant {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A request's body on its way up.
+pub(crate) struct UpBody {
+    inner: PacedBody<Limited<Body>>,
+    progress: Arc<Progress>,
+}
+
+impl UpBody {
+    pub(crate) fn new(body: Body, limits: &Limits, progress: Arc<Progress>) -> Self {
+        let pace = Pace {
+            grace: limits.body_grace,
+            rate_min_bytes_per_second: limits.body_rate_min_bytes_per_second,
+            idle_max: limits.proxy_stream_idle,
+            relaxed: Arc::clone(&progress.answered),
+        };
+        let bytes_max = usize::try_from(limits.proxy_body_bytes_max).unwrap_or(usize::MAX);
+        Self {
+            inner: PacedBody::new(Limited::new(body, bytes_max), pace),
+            progress,
+        }
+    }
+}
+
+impl http_body::Body for UpBody {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let frame = ready!(Pin::new(&mut self.inner).poll_frame(cx));
+        self.progress.note();
+        Poll::Ready(frame.map(|frame| frame.map(without_hop_trailers)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+/// An answer's body on its way down.
+pub(crate) struct DownBody {
+    inner: PacedBody<Incoming>,
+    lease: Option<Lease>,
+    ended: bool,
+}
+
+impl DownBody {
+    pub(crate) fn new(body: Incoming, limits: &Limits, lease: Lease) -> Self {
+        let pace = Pace {
+            grace: limits.proxy_stream_idle,
+            rate_min_bytes_per_second: limits.body_rate_min_bytes_per_second,
+            idle_max: limits.proxy_stream_idle,
+            relaxed: Arc::new(AtomicBool::new(true)),
+        };
+        Self {
+            inner: PacedBody::new(body, pace),
+            lease: Some(lease),
+            ended: false,
+        }
+    }
+
+    fn clean_end(&self) -> bool {
+        self.ended || http_body::Body::is_end_stream(&self.inner)
+    }
+}
+
+impl http_body::Body for DownBody {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let frame = ready!(Pin::new(&mut self.inner).poll_frame(cx));
+        self.ended = frame.is_none();
+        Poll::Ready(frame.map(|frame| frame.map(without_hop_trailers)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+impl Drop for DownBody {
+    fn drop(&mut self) {
+        if self.clean_end()
+            && let Some(lease) = self.lease.take()
+        {
+            lease.give_back();
+        }
+        // Otherwise the lease is dropped with us, which closes the upstream's connection or,
+        // in HTTP/2, resets the stream.
+    }
+}
+
+fn without_hop_trailers(frame: Frame<Bytes>) -> Frame<Bytes> {
+    match frame.into_trailers() {
+        Ok(mut trailers) => {
+            strip_trailers(&mut trailers);
+            Frame::trailers(trailers)
+        }
+        Err(frame) => frame,
+    }
+}

@@ -1,0 +1,251 @@
+//! The client that reaches upstreams.
+//!
+//! In: an [`OutboundRequest`] and the organisation it is sent for. Out: the answer's head, with
+//! its body still to come. Promise: the connection is the one of the request's own target and
+//! organisation; everything ends within its bound. A request is sent twice only if the first
+//! connection had taken no byte of it.
+
+use std::time::Duration;
+
+use credential_injector::egress::{EgressConnector, EgressError, ResolveError};
+use credential_injector::{Host, OutboundRequest, Scheme, Target};
+use http::header::HOST;
+use http::{Request, Response, StatusCode, Version};
+use hyper::body::Incoming;
+use hyper::client::conn::{TrySendError, http1, http2};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_rustls::TlsConnector;
+use vault_store::OrgId;
+
+use super::pool::{Lease, Pool, PoolKey, Sender};
+use super::setup::ProxySetup;
+use super::streaming::UpBody;
+use crate::config::defaults::{
+    HTTP2_PING_INTERVAL_SECONDS, HTTP2_PING_TIMEOUT_SECONDS, UPSTREAM_HEADER_BYTES_MAX,
+    UPSTREAM_HEADER_COUNT_MAX,
+};
+use crate::layers::body::{BodyStalled, body_problem, caused_by};
+use crate::problem::{Code, Problem};
+
+/// One worker's way to upstreams.
+#[derive(Clone)]
+pub(crate) struct Upstream {
+    connector: EgressConnector,
+    tls: TlsConnector,
+    pool: Pool,
+    handshake_timeout: Duration,
+}
+
+/// A reason why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum UpstreamError {
+    #[error(transparent)]
+    Egress(#[from] EgressError),
+    #[error("the TLS handshake failed")]
+    Tls(#[source] std::io::Error),
+    #[error("the connection took too long")]
+    TimedOut,
+    #[error("the exchange failed")]
+    Exchange(#[from] hyper::Error),
+    #[error("the upstream changed the protocol")]
+    Switched,
+}
+
+type Sent = Result<Response<Incoming>, TrySendError<Request<UpBody>>>;
+
+impl Upstream {
+    pub(crate) fn new(setup: &ProxySetup) -> Self {
+        Self {
+            connector: setup.connector.clone(),
+            tls: TlsConnector::from(setup.tls.clone()),
+            pool: Pool::new(),
+            handshake_timeout: setup.limits.proxy_connect_timeout,
+        }
+    }
+
+    /// Sends `outbound` and waits for the head of the answer.
+    pub(crate) async fn send(
+        &self,
+        org_id: OrgId,
+        outbound: OutboundRequest<UpBody>,
+    ) -> Result<(Response<Incoming>, Lease), UpstreamError> {
+        let (target, mut request) = outbound.into_parts();
+        let key = PoolKey {
+            org_id,
+            origin: target.origin(),
+        };
+        // A kept connection may have been closed at the very moment it was taken; then the
+        // request comes back untouched and tries the next one.
+        while let Some(mut lease) = self.pool.take(&key) {
+            match exchange(&mut lease.sender, &target, request).await {
+                Ok(response) => return answered(response, lease),
+                Err(mut failed) => match failed.take_message() {
+                    Some(untouched) => request = untouched,
+                    None => return Err(failed.into_error().into()),
+                },
+            }
+        }
+        let sender = self.connect(&target).await?;
+        let mut lease = self.pool.adopt(key, sender);
+        match exchange(&mut lease.sender, &target, request).await {
+            Ok(response) => answered(response, lease),
+            Err(failed) => Err(failed.into_error().into()),
+        }
+    }
+
+    async fn connect(&self, target: &Target) -> Result<Sender, UpstreamError> {
+        let stream = self.connector.connect(target).await?;
+        if target.scheme() == Scheme::Http {
+            return handshake_http1(stream).await;
+        }
+        let name = server_name(target)?;
+        let handshake = self.tls.connect(name, stream);
+        let stream = tokio::time::timeout(self.handshake_timeout, handshake)
+            .await
+            .map_err(|_| UpstreamError::TimedOut)?
+            .map_err(UpstreamError::Tls)?;
+        match stream.get_ref().1.alpn_protocol() {
+            Some(b"h2") => handshake_http2(stream).await,
+            _ => handshake_http1(stream).await,
+        }
+    }
+}
+
+fn answered(
+    response: Response<Incoming>,
+    lease: Lease,
+) -> Result<(Response<Incoming>, Lease), UpstreamError> {
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        return Err(UpstreamError::Switched);
+    }
+    Ok((response, lease))
+}
+
+/// The name that the certificate must be for, from the same value that was dialled.
+fn server_name(target: &Target) -> Result<ServerName<'static>, UpstreamError> {
+    match target.host() {
+        Host::Ip(ip) => Ok(ServerName::from(*ip)),
+        Host::Dns(name) => ServerName::try_from(name.as_str().to_owned())
+            .map_err(|error| UpstreamError::Tls(std::io::Error::other(error))),
+    }
+}
+
+/// Gives the request the form of the connection's version and sends it.
+async fn exchange(sender: &mut Sender, target: &Target, mut request: Request<UpBody>) -> Sent {
+    match sender {
+        Sender::Http1(sender) => {
+            *request.version_mut() = Version::HTTP_11;
+            *request.uri_mut() = target.origin_form();
+            request.headers_mut().insert(HOST, target.host_header());
+            sender.try_send_request(request).await
+        }
+        Sender::Http2(sender) => {
+            *request.version_mut() = Version::HTTP_2;
+            *request.uri_mut() = target.uri();
+            // `:authority` says it (RFC 9113 section 8.3.1).
+            request.headers_mut().remove(HOST);
+            sender.try_send_request(request).await
+        }
+    }
+}
+
+async fn handshake_http1<T>(stream: T) -> Result<Sender, UpstreamError>
+where
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (sender, connection) = http1::Builder::new()
+        .max_headers(UPSTREAM_HEADER_COUNT_MAX)
+        .max_buf_size(UPSTREAM_HEADER_BYTES_MAX)
+        // Header names travel in the case they came in.
+        .preserve_header_case(true)
+        .handshake(TokioIo::new(stream))
+        .await?;
+    // Ends with its last sender; an error reaches whoever waits on it.
+    tokio::spawn(connection);
+    Ok(Sender::Http1(sender))
+}
+
+async fn handshake_http2<T>(stream: T) -> Result<Sender, UpstreamError>
+where
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let header_list_bytes = u32::try_from(UPSTREAM_HEADER_BYTES_MAX).unwrap_or(u32::MAX);
+    let (sender, connection) = http2::Builder::new(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .max_header_list_size(header_list_bytes)
+        .keep_alive_interval(Duration::from_secs(HTTP2_PING_INTERVAL_SECONDS))
+        .keep_alive_timeout(Duration::from_secs(HTTP2_PING_TIMEOUT_SECONDS))
+        .handshake(TokioIo::new(stream))
+        .await?;
+    tokio::spawn(connection);
+    Ok(Sender::Http2(sender))
+}
+
+/// Public texts never name an address: a caller must not map a network by asking.
+impl From<UpstreamError> for Problem {
+    fn from(error: UpstreamError) -> Self {
+        match error {
+            UpstreamError::Egress(error) => egress_problem(&error),
+            UpstreamError::Tls(_) => Problem::new(
+                Code::UpstreamTls,
+                "No trusted TLS connection to the upstream could be made.",
+            ),
+            UpstreamError::TimedOut => too_slow(),
+            UpstreamError::Switched => unusable(),
+            UpstreamError::Exchange(error) => exchange_problem(&error),
+        }
+    }
+}
+
+fn egress_problem(error: &EgressError) -> Problem {
+    match error {
+        EgressError::Forbidden { .. } | EgressError::PeerMismatch => Problem::new(
+            Code::TargetForbidden,
+            "The egress rules do not permit this target.",
+        ),
+        EgressError::OwnListener => target_is_self(),
+        EgressError::TimedOut | EgressError::Resolve(ResolveError::TimedOut) => too_slow(),
+        EgressError::Resolve(ResolveError::Overloaded) => Problem::new(
+            Code::Overloaded,
+            "Too many host names are being resolved at the moment.",
+        ),
+        _ => unreachable(),
+    }
+}
+
+fn exchange_problem(error: &hyper::Error) -> Problem {
+    let from_client = error.is_user() || caused_by::<BodyStalled>(error);
+    if from_client {
+        body_problem(error)
+    } else if error.is_parse() {
+        unusable()
+    } else if error.is_timeout() {
+        too_slow()
+    } else {
+        unreachable()
+    }
+}
+
+pub(crate) fn target_is_self() -> Problem {
+    Problem::new(Code::TargetIsSelf, "The target is this server.")
+}
+
+pub(crate) fn too_slow() -> Problem {
+    Problem::new(Code::UpstreamTimeout, "The upstream did not answer in time.")
+}
+
+fn unreachable() -> Problem {
+    Problem::new(
+        Code::UpstreamUnreachable,
+        "The upstream could not be reached or broke the connection off.",
+    )
+}
+
+fn unusable() -> Problem {
+    Problem::new(
+        Code::UpstreamProtocol,
+        "The upstream's answer could not be understood.",
+    )
+}
