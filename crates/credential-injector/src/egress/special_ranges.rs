@@ -138,15 +138,20 @@ pub static OUTSIDE_GLOBAL_UNICAST: SpecialBlock = v6(
 /// Metadata and credential services of cloud providers. Some look public; an operator's
 /// range never includes them, only an entry for the exact address does.
 #[rustfmt::skip] // One row, one line.
-pub static METADATA_ADDRESSES: [SpecialBlock; 9] = [
-    v4([100, 100, 100, 200], 32, "metadata service", "Alibaba Cloud, instance metadata"),
+pub static METADATA_ADDRESSES: [SpecialBlock; 14] = [
+    v4([100, 100, 100, 200], 32, "metadata service", "Alibaba Cloud"),
     v4([168, 63, 129, 16], 32, "metadata service", "Azure, virtual public IP"),
+    v4([169, 254, 42, 42], 32, "metadata service", "Scaleway"),
     v4([169, 254, 169, 254], 32, "metadata service", "AWS, Azure, Google Cloud and others"),
     v4([169, 254, 170, 2], 32, "metadata service", "AWS ECS, task credentials"),
     v4([169, 254, 170, 23], 32, "metadata service", "AWS EKS, pod identity"),
     v4([192, 0, 0, 192], 32, "metadata service", "Oracle Cloud, classic instances"),
+    v6([0xfd00, 0x42, 0, 0, 0, 0, 0, 0x42], 128, "metadata service", "Scaleway"),
+    v6([0xfd00, 0xc1, 0, 0, 0, 0, 0xa9fe, 0xa9fe], 128, "metadata service", "Oracle Cloud"),
+    v6([0xfd00, 0x100, 0, 0, 0, 0, 0x100, 0x200], 128, "metadata service", "Alibaba Cloud"),
     v6([0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x23], 128, "metadata service", "AWS EKS, pod identity"),
     v6([0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254], 128, "metadata service", "AWS, instance metadata"),
+    v6([0xfd00, 0xa9fe, 0xa9fe, 0, 0, 0, 0, 1], 128, "metadata service", "Akamai (Linode)"),
     v6([0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254], 128, "metadata service", "Google Cloud"),
 ];
 

@@ -301,6 +301,26 @@ async fn the_servers_own_listeners_are_recognised() {
     assert!(is_untouched(&listener).await);
 }
 
+#[tokio::test]
+async fn a_loop_over_another_interface_is_seen_after_connecting() {
+    // Asks the kernel for the own address on the way out; sends nothing.
+    let probe = std::net::UdpSocket::bind("0.0.0.0:0").unwrap();
+    if probe.connect("192.0.2.1:9").is_err() {
+        return; // No interface but loopback, which the test above covers.
+    }
+    let ip = probe.local_addr().unwrap().ip().to_string();
+    let ([_listener], port) = listen_on(["0.0.0.0"]).await;
+    let (connector, _) = connector(&[&[&ip]], &[&ip]);
+    let target = target(&format!("https://self.example:{port}/"));
+    connector.connect(&target).await.unwrap();
+    let own = OwnListeners::new([SocketAddr::from(([0, 0, 0, 0], port))]);
+    let refused = connector.with_own_listeners(own).connect(&target).await;
+    assert!(
+        matches!(refused, Err(EgressError::OwnListener)),
+        "{refused:?}"
+    );
+}
+
 #[test]
 fn a_listener_on_all_interfaces_is_seen_from_the_connection() {
     let own = OwnListeners::new([SocketAddr::from(([0, 0, 0, 0], 8080))]);

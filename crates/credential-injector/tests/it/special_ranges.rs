@@ -27,7 +27,7 @@ fn last(block: &SpecialBlock) -> IpAddr {
 
 #[test]
 fn tables_are_sorted_and_aligned() {
-    for table in [&IPV4_BLOCKS[..], &IPV6_BLOCKS[..]] {
+    for table in [&IPV4_BLOCKS[..], &IPV6_BLOCKS, &METADATA_ADDRESSES] {
         assert!(table.is_sorted_by_key(|row| (row.first, row.prefix)));
         for row in table {
             assert!(!row.name.is_empty() && !row.source.is_empty());

@@ -308,6 +308,11 @@ fn a_door_of_parts_reads_as_strictly() {
         read("api.example.com:8443", "/v1/x?y=%2F"),
         parse_https("https://api.example.com:8443/v1/x?y=%2F"),
     );
+    let long_path = format!("/{}", "a".repeat(TARGET_BYTES_MAX - 10));
+    assert_eq!(
+        read("api.example.com", &long_path),
+        Err(TargetError::TooLong)
+    );
     for (authority, path) in [
         ("api.example.com@evil.example", "/"),
         ("api.example.com/evil", "/"),
