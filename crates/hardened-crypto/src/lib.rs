@@ -72,6 +72,7 @@ pub mod account_key;
 #[cfg(feature = "argon2-pool")]
 pub mod argon2_pool;
 pub mod context;
+pub mod credential;
 pub mod data_key;
 mod error;
 mod hpke;

@@ -37,7 +37,7 @@ pub const PASSPHRASE_BYTES_MAX: usize = 1024;
 /// Shortest passphrase in bytes that [`PassphrasePolicy::default`] accepts for a new secret.
 pub const PASSPHRASE_BYTES_MIN: usize = 12;
 
-const WRONG: Error = Error::wrong_secret("wrong user secret");
+const WRONG: Error = Error::wrong_secret("wrong secret");
 
 /// What a new passphrase must be like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -143,14 +143,8 @@ impl UserSecret {
         cost: PassphraseCost,
         arena: &mut Argon2Arena,
     ) -> Result<(Protection, Kek)> {
-        let kind = match self.0 {
-            Form::Generated(_) => ProtectionKind::Generated,
-            Form::Passphrase(_) => ProtectionKind::Passphrase(cost),
-        };
-        let salt: [u8; SALT_BYTES] = random::bytes()?;
-        let derived = self.derive(owner, secret_version, kind, &salt, arena)?;
-        let protection = Protection::new(kind, secret_version, salt, derived.check);
-        Ok((protection, derived.kek))
+        let (protection, key) = self.protect_key(secret_version, cost, owner.place(), arena)?;
+        Ok((protection, Kek::new(key, owner, secret_version)))
     }
 
     /// Derives the key encryption key and checks the secret.
@@ -164,19 +158,48 @@ impl UserSecret {
         protection: &Protection,
         arena: &mut Argon2Arena,
     ) -> Result<Kek> {
+        let key = self.unlock_key(protection, owner.place(), arena)?;
+        Ok(Kek::new(key, owner, protection.secret_version()))
+    }
+
+    /// Derives a new key for whatever `place` names, under a fresh salt.
+    pub(crate) fn protect_key(
+        &self,
+        secret_version: u32,
+        cost: PassphraseCost,
+        place: Place<impl FnOnce(Context) -> Context>,
+        arena: &mut Argon2Arena,
+    ) -> Result<(Protection, SecretBox<[u8; KEK_BYTES]>)> {
+        let kind = match self.0 {
+            Form::Generated(_) => ProtectionKind::Generated,
+            Form::Passphrase(_) => ProtectionKind::Passphrase(cost),
+        };
+        let salt: [u8; SALT_BYTES] = random::bytes()?;
+        let derived = self.derive(secret_version, kind, &salt, place, arena)?;
+        let protection = Protection::new(kind, secret_version, salt, derived.check);
+        Ok((protection, derived.key))
+    }
+
+    /// Derives the key that `protection` stands for, and checks the secret.
+    pub(crate) fn unlock_key(
+        &self,
+        protection: &Protection,
+        place: Place<impl FnOnce(Context) -> Context>,
+        arena: &mut Argon2Arena,
+    ) -> Result<SecretBox<[u8; KEK_BYTES]>> {
         let expects_generated = protection.kind() == ProtectionKind::Generated;
         if expects_generated != self.is_generated() {
             return Err(WRONG);
         }
         let derived = self.derive(
-            owner,
             protection.secret_version(),
             protection.kind(),
             protection.salt(),
+            place,
             arena,
         )?;
         if bool::from(derived.check.ct_eq(protection.check())) {
-            Ok(derived.kek)
+            Ok(derived.key)
         } else {
             Err(WRONG)
         }
@@ -184,10 +207,10 @@ impl UserSecret {
 
     fn derive(
         &self,
-        owner: SecretOwner,
         secret_version: u32,
         kind: ProtectionKind,
         salt: &[u8; SALT_BYTES],
+        place: Place<impl FnOnce(Context) -> Context>,
         arena: &mut Argon2Arena,
     ) -> Result<Derived> {
         // Expose: stretched into a wiping root right here.
@@ -200,31 +223,27 @@ impl UserSecret {
             }
             _ => return Err(WRONG),
         };
-        let context = kind
-            .bind(Context::new(Domain::UserSecret))
-            .bytes(&owner.org.0)
-            .bytes(&owner.user.0)
+        let context = (place.bind)(kind.bind(Context::new(place.domain)))
             .u32(secret_version)
             .finish();
         let output = expand_key_and_check(&root, &context)?;
-        let (key, check) = output.split_at(KEK_BYTES);
-        let mut kek = SecretBox::new(Box::new([0; KEK_BYTES]));
-        kek.expose_secret_mut().copy_from_slice(key);
-        let mut check_value = [0; CHECK_BYTES];
-        check_value.copy_from_slice(check);
-        Ok(Derived {
-            kek: Kek {
-                key: kek,
-                owner,
-                secret_version,
-            },
-            check: check_value,
-        })
+        let (key_bytes, check_bytes) = output.split_at(KEK_BYTES);
+        let mut key = SecretBox::new(Box::new([0; KEK_BYTES]));
+        key.expose_secret_mut().copy_from_slice(key_bytes);
+        let mut check = [0; CHECK_BYTES];
+        check.copy_from_slice(check_bytes);
+        Ok(Derived { key, check })
     }
 }
 
+/// What a derived key is for: its domain, and the fields that name its place.
+pub(crate) struct Place<B: FnOnce(Context) -> Context> {
+    pub(crate) domain: Domain,
+    pub(crate) bind: B,
+}
+
 struct Derived {
-    kek: Kek,
+    key: SecretBox<[u8; KEK_BYTES]>,
     check: [u8; CHECK_BYTES],
 }
 
@@ -245,11 +264,22 @@ pub(crate) fn expand_key_and_check(
 ) -> Result<Zeroizing<[u8; KEK_BYTES + CHECK_BYTES]>> {
     let mut output = Zeroizing::new([0; KEK_BYTES + CHECK_BYTES]);
     // Expose: the root keys this one expansion.
-    Prk::new_less_safe(HKDF_SHA256, root.expose_secret())
-        .expand(&[context], OutputLength(output.len()))
-        .and_then(|okm| okm.fill(output.as_mut()))
-        .map_err(|_| Error::unavailable("key derivation failed"))?;
+    expand(root.expose_secret(), context, output.as_mut())?;
     Ok(output)
+}
+
+/// HKDF-Expand-SHA256(root, context, 32): a key.
+pub(crate) fn expand_key(root: &[u8; 32], context: &[u8]) -> Result<SecretBox<[u8; 32]>> {
+    let mut key = SecretBox::new(Box::new([0; 32]));
+    expand(root, context, key.expose_secret_mut())?;
+    Ok(key)
+}
+
+fn expand(root: &[u8; 32], context: &[u8], output: &mut [u8]) -> Result<()> {
+    Prk::new_less_safe(HKDF_SHA256, root)
+        .expand(&[context], OutputLength(output.len()))
+        .and_then(|okm| okm.fill(output))
+        .map_err(|_| Error::unavailable("key derivation failed"))
 }
 
 impl fmt::Debug for UserSecret {
@@ -267,6 +297,15 @@ pub struct SecretOwner {
     pub user: UserId,
 }
 
+impl SecretOwner {
+    fn place(self) -> Place<impl FnOnce(Context) -> Context> {
+        Place {
+            domain: Domain::UserSecret,
+            bind: move |context: Context| context.bytes(&self.org.0).bytes(&self.user.0),
+        }
+    }
+}
+
 /// A key encryption key: protects private keys and the account key, nothing else.
 pub struct Kek {
     key: SecretBox<[u8; KEK_BYTES]>,
@@ -275,6 +314,14 @@ pub struct Kek {
 }
 
 impl Kek {
+    fn new(key: SecretBox<[u8; KEK_BYTES]>, owner: SecretOwner, secret_version: u32) -> Self {
+        Self {
+            key,
+            owner,
+            secret_version,
+        }
+    }
+
     pub(crate) fn expose(&self) -> &[u8; KEK_BYTES] {
         // Expose: keys the boxes of this crate only.
         self.key.expose_secret()
