@@ -89,6 +89,7 @@ pub mod secret_format;
 pub mod share;
 pub mod suite;
 mod symmetric_box;
+pub mod token;
 pub mod user_secret;
 #[cfg(test)]
 mod vector_files;
