@@ -21,6 +21,7 @@
 
 pub mod change_sets;
 pub mod keys;
+pub mod lists;
 pub mod races;
 pub mod sample;
 pub mod users;
@@ -57,12 +58,12 @@ macro_rules! conformance_suite {
             values::a_put_expects_what_it_replaces,
             values::old_versions_are_erased_beyond_those_kept,
             values::soft_delete_hides_from_lists_alone,
-            values::expiry_is_to_the_millisecond,
             values::destroy_erases_everything,
-            values::lists_are_sorted_by_bytes_and_paged,
-            values::prefixes_are_bytes_not_patterns,
             values::account_boxes_live_only_beside_their_wrap,
             values::wraps_need_known_recipients,
+            lists::expiry_is_to_the_millisecond,
+            lists::lists_are_sorted_by_bytes_and_paged,
+            lists::prefixes_are_bytes_not_patterns,
             races::one_of_many_creators_wins,
             races::one_of_many_replacers_wins,
             races::no_increment_is_lost,

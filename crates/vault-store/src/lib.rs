@@ -9,6 +9,36 @@
 //!
 //! Not here: cryptography (the store cannot decrypt), who may do what, JSON, HTTP. The crate reads
 //! no clock and makes no ids: both are arguments.
+//!
+//! ```
+//! use vault_store::rows::{OrgRow, RowMac};
+//! use vault_store::{Change, OpenMode, OrgId, OrgStore, SqliteStore, Store, StoreError, UtcMillis};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let directory = tempfile::tempdir()?;
+//! # let path = directory.path().join("vault.db");
+//! let store = SqliteStore::open(&path, OpenMode::CreateIfMissing)?;
+//! let org = OrgRow {
+//!     org_id: OrgId::from_bytes([7; 16]),
+//!     name: "Example".into(),
+//!     created: UtcMillis(1_800_000_000_000),
+//!     version: 1,
+//!     // Made under a key that the database does not hold.
+//!     mac: RowMac { key_id: 1, tag: [0; 32] },
+//! };
+//! store.commit(Change::InsertOrg(org.clone()).into()).await?;
+//! assert_eq!(store.org(org.org_id).await?, Some(org.clone()));
+//!
+//! // A replacement names the version that it saw. The second one saw an old state.
+//! let renamed = OrgRow { name: "Renamed".into(), version: 2, ..org };
+//! let rename = Change::ReplaceOrg { expected_version: 1, row: renamed };
+//! store.commit(rename.clone().into()).await?;
+//! let late = store.commit(rename.into()).await;
+//! assert!(matches!(late, Err(StoreError::Conflict { .. })));
+//! # Ok(())
+//! # }
+//! ```
 
 #![forbid(unsafe_code)]
 

@@ -38,7 +38,7 @@ const BROKEN: StoreError = StoreError::unavailable("writing failed before; reope
 /// What can be chosen about a SQLite store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SqliteOptions {
-    /// Reader connections, 1 to [`READERS_MAX`](crate::limits::READERS_MAX).
+    /// Reader connections, 1 to [`READERS_MAX`].
     pub readers: usize,
     /// Pages of 4 KiB the database file may grow to. Beyond that writes are answered
     /// [`StoreError::Unavailable`], reads go on.

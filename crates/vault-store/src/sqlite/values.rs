@@ -57,7 +57,9 @@ pub(super) fn read(
     value_version: Option<u64>,
     reader: UserId,
 ) -> Result<Option<ValueRead>, StoreError> {
-    let wanted = value_version.map(|version| i64::try_from(version).unwrap_or(i64::MAX));
+    let Ok(wanted) = value_version.map(i64::try_from).transpose() else {
+        return Ok(None);
+    };
     let values = params![name.org_id, name.owner, name.name, wanted, reader];
     let found = query::one(db, READ, values, |columns| {
         Ok((

@@ -39,7 +39,7 @@ async fn nothing_acknowledged_is_lost_to_kill_9() {
     let mut database = new_path();
     let mut before = BTreeMap::new();
     for round in 0..rounds {
-        if round % ROUNDS_PER_DATABASE == 0 {
+        if round.is_multiple_of(ROUNDS_PER_DATABASE) {
             database = new_path();
             before = BTreeMap::new();
         }
@@ -61,7 +61,7 @@ fn run_and_kill(database: &Path, round: u64) -> BTreeMap<u32, u32> {
     let mut output = BufReader::new(child.stdout.take().expect("a pipe"));
     let mut read = Vec::new();
     wait_for(&mut output, &mut read, b"opening");
-    if round % ROUNDS_PER_DATABASE == 0 {
+    if round.is_multiple_of(ROUNDS_PER_DATABASE) {
         // While it opens, creates and migrates.
         thread::sleep(Duration::from_micros(random() % 30_000));
     } else {

@@ -13,11 +13,15 @@ use crate::support::{create, new_path};
 
 const ORGS: [u32; 2] = [1, 2];
 const USERS: [u32; 3] = [1, 2, 3];
-const API_KEYS: [u32; 3] = [1, 2, 3];
-const RECORDS: [u32; 3] = [1, 2, 3];
+const API_KEYS: [u32; 4] = [0, 1, 2, 3];
+const RECORDS: std::ops::Range<u32> = 0..12;
 const NAMES: [&str; 4] = ["a", "a/b", "a%", "é"];
 
-/// One intended change. `skew` is added to every expected version: mostly nothing.
+/// Reading everything takes longer than one change set.
+const SETS_PER_COMPARISON: usize = 8;
+
+/// One intended change. With a `skew` of 0 it is bent to fit what is stored, so that most succeed;
+/// otherwise it is tried as it came, with the skew added to the version it expects.
 #[derive(Clone, Debug)]
 struct Op {
     kind: Kind,
@@ -74,11 +78,11 @@ const KINDS: [Kind; 20] = [
 ];
 
 fn op() -> impl Strategy<Value = Op> {
-    let skew = prop_oneof![9 => Just(0_u64), 1 => Just(1_u64)];
+    let skew = prop_oneof![7 => Just(0_u64), 1 => Just(1_u64)];
     let place = (
         select(&ORGS[..]),
         select(&USERS[..]),
-        select(&RECORDS[..]),
+        RECORDS,
         select(&NAMES[..]),
     );
     (select(&KINDS[..]), skew, place, any::<u8>()).prop_map(
@@ -96,14 +100,14 @@ fn op() -> impl Strategy<Value = Op> {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 96,
+        cases: 64,
         failure_persistence: None,
         ..ProptestConfig::default()
     })]
 
     #[test]
     fn sqlite_does_what_the_reference_does(
-        sets in prop::collection::vec(prop::collection::vec(op(), 1..5), 1..40),
+        sets in prop::collection::vec(prop::collection::vec(op(), 1..4), 1..40),
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
         runtime.block_on(compare(sets));
@@ -118,9 +122,9 @@ async fn compare(sets: Vec<Vec<Op>>) {
     for store in [&reference as &dyn Store, &sqlite] {
         store.commit(start.clone()).await.expect("people");
     }
-    for set in sets {
+    for (number, set) in sets.iter().enumerate() {
         let mut changes = ChangeSet::new();
-        for op in &set {
+        for op in set {
             changes.push(change(&reference, op).await);
         }
         let expected = reference.commit(changes.clone()).await;
@@ -129,17 +133,69 @@ async fn compare(sets: Vec<Vec<Op>>) {
             expected,
             "{changes:#?}"
         );
-        assert_eq!(
-            contents(&sqlite).await,
-            contents(&reference).await,
-            "{changes:#?}"
-        );
+        if number % SETS_PER_COMPARISON == 0 {
+            assert_eq!(
+                contents(&sqlite).await,
+                contents(&reference).await,
+                "{changes:#?}"
+            );
+        }
     }
+    assert_eq!(contents(&sqlite).await, contents(&reference).await);
     sqlite.verify().await.expect("a whole file");
+}
+
+/// Replaces what does not fit: another organisation than the user's, inserting what is there,
+/// replacing what is not.
+async fn bend(store: &MemoryStore, op: &Op) -> Op {
+    let mut op = op.clone();
+    op.org = if op.user == 3 { 2 } else { 1 };
+    let (org_id, user_id) = (sample::org_id(op.org), sample::user_id(op.user));
+    let has_user = store
+        .user(org_id, user_id)
+        .await
+        .expect("readable")
+        .is_some();
+    let has_keys = store
+        .key_ring(org_id, user_id)
+        .await
+        .expect("readable")
+        .is_some();
+    let api_key = sample::key_id(op.record % 4);
+    let has_api_key = store.api_key(api_key).await.expect("readable").is_some();
+    let name = sample::name(op.org, op.user, op.name);
+    let has_value = store.value(name).await.expect("readable").is_some();
+    op.kind = match op.kind {
+        Kind::InsertOrg => Kind::ReplaceOrg,
+        Kind::InsertUser if has_user => Kind::ReplaceUser,
+        _ if !has_user => Kind::InsertUser,
+        Kind::InsertApiKey if has_api_key => Kind::DeleteApiKey,
+        Kind::ReplaceApiKey | Kind::DeleteApiKey if !has_api_key => Kind::InsertApiKey,
+        Kind::InsertUserKeys if has_keys => Kind::Rotate,
+        Kind::Rekey | Kind::Rotate if !has_keys => Kind::InsertUserKeys,
+        Kind::PutNew if has_value => Kind::PutNext,
+        Kind::PutNext | Kind::SoftDelete | Kind::Undelete | Kind::Destroy if !has_value => {
+            Kind::PutNew
+        }
+        kind => kind,
+    };
+    if matches!(op.kind, Kind::PutNew) {
+        let number = NAMES
+            .iter()
+            .position(|name| *name == op.name)
+            .expect("a name") as u32;
+        op.record = (op.user - 1) * NAMES.len() as u32 + number;
+    }
+    op
 }
 
 /// Makes the change out of what the reference holds now.
 async fn change(store: &MemoryStore, op: &Op) -> Change {
+    let op = &if op.skew == 0 {
+        bend(store, op).await
+    } else {
+        op.clone()
+    };
     let (org, user) = (op.org, op.user);
     match op.kind {
         Kind::InsertOrg => Change::InsertOrg(sample::org(org)),
@@ -178,7 +234,7 @@ async fn change(store: &MemoryStore, op: &Op) -> Change {
 
 async fn api_key(store: &MemoryStore, op: &Op) -> Change {
     let owner = (!op.seed.is_multiple_of(4)).then_some((op.org, op.user));
-    let number = op.record;
+    let number = op.record % 4;
     let found = store
         .api_key(sample::key_id(number))
         .await

@@ -12,10 +12,7 @@ use vault_store::{
 use crate::support::{add_people, create, new_path, put, reopen};
 
 fn refused(path: &Path, mode: OpenMode) -> OpenError {
-    match SqliteStore::open(path, mode) {
-        Ok(_) => panic!("the database was opened"),
-        Err(error) => error,
-    }
+    SqliteStore::open(path, mode).expect_err("the database must stay closed")
 }
 
 fn mode_of(path: &Path) -> u32 {

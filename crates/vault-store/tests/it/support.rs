@@ -27,10 +27,11 @@ pub(crate) fn reopen(path: &Path) -> SqliteStore {
 
 /// Adds the sample organisations and users unless they are there.
 pub(crate) async fn add_people(store: &dyn Store) {
-    match store.commit(sample::people().into_iter().collect()).await {
-        Ok(_) | Err(StoreError::Conflict { .. }) => {}
-        Err(error) => panic!("people were not added: {error}"),
-    }
+    let outcome = store.commit(sample::people().into_iter().collect()).await;
+    assert!(
+        matches!(outcome, Ok(_) | Err(StoreError::Conflict { .. })),
+        "{outcome:?}"
+    );
 }
 
 /// Writes version 1 of a value of user 1 with this many bytes of payload.
