@@ -85,21 +85,21 @@ pub struct GrantedDataKey {
 /// What a box holds; bound into it.
 #[derive(Clone, Copy)]
 enum Granted {
-    AccountKey,
-    DataKey(GrantedDataKey),
-    CredentialKey(CredentialPlace, u32),
+    Account,
+    Data(GrantedDataKey),
+    Credential(CredentialPlace, u32),
 }
 
 impl Granted {
     fn bind(self, context: Context) -> Context {
         match self {
-            Self::AccountKey => context.u8(1),
-            Self::DataKey(granted) => granted
+            Self::Account => context.u8(1),
+            Self::Data(granted) => granted
                 .place
                 .bind(context.u8(2))
                 .u64(granted.version)
                 .u32(granted.data_key_generation),
-            Self::CredentialKey(place, secret_version) => {
+            Self::Credential(place, secret_version) => {
                 place.bind(context.u8(3)).u32(secret_version)
             }
         }
@@ -135,7 +135,7 @@ impl TokenKey {
     /// # Errors
     /// `Unavailable` when the system gives no randomness.
     pub fn box_data_key(&self, data_key: &DataKey, granted: GrantedDataKey) -> Result<Vec<u8>> {
-        self.seal(Granted::DataKey(granted), data_key.expose())
+        self.seal(Granted::Data(granted), data_key.expose())
     }
 
     /// Opens the data key of a credential.
@@ -144,7 +144,7 @@ impl TokenKey {
     /// `Malformed` for unreadable bytes; `Tampered` for a box of another token, scope,
     /// expiry or key.
     pub fn open_data_key(&self, sealed: &[u8], granted: GrantedDataKey) -> Result<DataKey> {
-        self.open(Granted::DataKey(granted), sealed)
+        self.open(Granted::Data(granted), sealed)
             .map(DataKey::from_secret)
     }
 
@@ -153,7 +153,7 @@ impl TokenKey {
     /// # Errors
     /// `Unavailable` when the system gives no randomness.
     pub fn box_credential_key(&self, key: &CredentialKey) -> Result<Vec<u8>> {
-        let granted = Granted::CredentialKey(key.place(), key.secret_version());
+        let granted = Granted::Credential(key.place(), key.secret_version());
         self.seal(granted, key.expose())
     }
 
@@ -167,7 +167,7 @@ impl TokenKey {
         place: CredentialPlace,
         secret_version: u32,
     ) -> Result<CredentialKey> {
-        self.open(Granted::CredentialKey(place, secret_version), sealed)
+        self.open(Granted::Credential(place, secret_version), sealed)
             .map(|key| CredentialKey::from_secret(key, place, secret_version))
     }
 
@@ -176,7 +176,7 @@ impl TokenKey {
     /// # Errors
     /// `Unavailable` when the system gives no randomness.
     pub fn box_account_key(&self, account_key: &AccountKey) -> Result<Vec<u8>> {
-        self.seal(Granted::AccountKey, account_key.expose())
+        self.seal(Granted::Account, account_key.expose())
     }
 
     /// Opens the account key of the token's user.
@@ -184,7 +184,7 @@ impl TokenKey {
     /// # Errors
     /// As [`open_data_key`](Self::open_data_key).
     pub fn open_account_key(&self, sealed: &[u8]) -> Result<AccountKey> {
-        self.open(Granted::AccountKey, sealed)
+        self.open(Granted::Account, sealed)
             .map(AccountKey::from_secret)
     }
 
