@@ -82,6 +82,7 @@ pub mod key_hash;
 pub mod key_pair;
 pub mod payload;
 mod random;
+pub mod recovery;
 pub mod rekey;
 pub mod root_key;
 pub mod row_mac;

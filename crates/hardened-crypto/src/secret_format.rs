@@ -25,7 +25,7 @@ use zeroize::Zeroizing;
 pub const PUBLIC_ID_CHARS: usize = 8;
 const SECRET_BYTES: usize = 32;
 const SECRET_CHARS: usize = 43;
-const CHECKSUM_CHARS: usize = 6;
+pub(crate) const CHECKSUM_CHARS: usize = 6;
 const PREFIX_CHARS: usize = 4;
 
 /// A kind of generated secret.
@@ -210,7 +210,7 @@ pub(crate) fn check(kind: SecretKind, presented: &[u8]) -> Checked {
 }
 
 /// The first 36 bits of SHA-256 as 6 characters of base64url.
-fn checksum(body: &[u8]) -> [u8; CHECKSUM_CHARS] {
+pub(crate) fn checksum(body: &[u8]) -> [u8; CHECKSUM_CHARS] {
     let hash = digest::digest(&digest::SHA256, body);
     let mut encoded = [0; 8];
     let written = URL_SAFE_NO_PAD.encode_slice(&hash.as_ref()[..6], &mut encoded);

@@ -18,6 +18,9 @@ mod stretch;
 pub use protection::{PROTECTION_BYTES, Protection, ProtectionKind};
 pub use stretch::{ARENA_KEPT_KIB_MAX, Argon2Arena, PassphraseCost};
 
+pub(crate) use protection::SALT_BYTES;
+pub(crate) use stretch::argon2id;
+
 use crate::{
     context::{Context, Domain},
     error::{Error, Result},
@@ -25,7 +28,7 @@ use crate::{
     random,
     secret_format::{self, Checked, SecretKind},
 };
-use protection::{CHECK_BYTES, SALT_BYTES};
+use protection::CHECK_BYTES;
 use ring::hkdf::{HKDF_SHA256, KeyType, Prk};
 use secrecy::{ExposeSecret, ExposeSecretMut, SecretBox, SecretSlice, SecretString};
 use std::fmt;
