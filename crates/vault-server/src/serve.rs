@@ -13,6 +13,9 @@
 //! | takes no bytes of an answer | [`stall_io`]: write stall timeout |
 //! | opens no HTTP/2 window for an answer | [`watch`]: hand-over timeout |
 //!
+//! Heads that hyper itself refuses (400, 414, 431) are answered by it, without a body and without
+//! a request id: no request came into being.
+//!
 //! A streaming answer whose source is silent is not a stall: neither clock runs while the
 //! server itself has nothing to send. The proxy bounds that silence separately.
 

@@ -100,7 +100,7 @@ impl Server {
     /// # Errors
     /// [`ServerError::Worker`] when a thread cannot start or ends before it was told to.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), ServerError> {
-        let (alive, mut ended) = mpsc::channel(1);
+        let (alive, mut ended) = mpsc::channel(self.listeners.len().max(1));
         let mut threads = Vec::with_capacity(self.listeners.len());
         for (index, listener) in self.listeners.into_iter().enumerate() {
             let worker = Worker::new(self.setup.clone(), listener);
@@ -109,7 +109,9 @@ impl Server {
         }
         drop(alive);
         tracing::info!(address = %self.local_addr, workers = threads.len(), "serving");
-        // A dropped `Server` future drops `stop`, which workers take for the signal too.
+        // When this future is dropped, so is `stop`, which workers take for the signal too. A
+        // worker that ends before it was told to ends the others: the server is then restarted
+        // whole by whoever supervises it.
         tokio::select! {
             () = shutdown => {}
             _ = ended.recv() => {}

@@ -7,11 +7,14 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use axum::Router;
-use axum::extract::MatchedPath;
+use axum::body::Body;
+use axum::extract::{DefaultBodyLimit, MatchedPath};
 use tower::{Service, ServiceBuilder};
 
 use crate::api;
+use crate::config::Limits;
 use crate::layers::authenticate::AuthenticateLayer;
+use crate::layers::body::{Pace, PacedBody};
 use crate::layers::check_head::CheckHeadLayer;
 use crate::layers::hide_headers::hide_secret_headers;
 use crate::layers::limit_in_flight::LimitInFlightLayer;
@@ -34,6 +37,7 @@ pub struct Services {
 /// Composes the stack around the routes and one worker's proxy door.
 pub(crate) fn compose(
     services: &Services,
+    limits: &Limits,
     in_flight: LimitInFlightLayer,
     door: Door,
 ) -> impl Service<
@@ -60,17 +64,20 @@ pub(crate) fn compose(
         // A stranger learns nothing about routes, targets or limits.
         .layer(AuthenticateLayer::new(Arc::clone(&services.authenticator)))
         .service(Doors {
-            api: routes(services),
+            api: routes(services, limits),
+            pace: Pace::strict(limits),
             door,
         })
 }
 
 /// The routes of the API with what every answer of theirs needs.
-fn routes(services: &Services) -> Router {
+fn routes(services: &Services, limits: &Limits) -> Router {
     api::health()
         .merge(services.api.clone())
         // Inside routing, where the matched route is known.
         .route_layer(axum::middleware::from_fn(remember_route))
+        // For every extractor that collects a body; a route may set its own.
+        .layer(DefaultBodyLimit::max(limits.api_body_bytes_max))
 }
 
 async fn remember_route(
@@ -89,6 +96,7 @@ async fn remember_route(
 #[derive(Clone)]
 struct Doors {
     api: Router,
+    pace: Pace,
     door: Door,
 }
 
@@ -105,7 +113,9 @@ impl Service<Request> for Doors {
         if is_for_the_door(request.headers()) {
             return self.door.pass(request);
         }
-        let answer = self.api.call(request);
+        let pace = self.pace.clone();
+        let paced = request.map(|body| Body::new(PacedBody::new(body, pace)));
+        let answer = self.api.call(paced);
         Box::pin(async move {
             let Ok(response) = answer.await;
             Ok(finish(response))

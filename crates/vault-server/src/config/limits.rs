@@ -78,6 +78,9 @@ const HEADER_BYTES_MIN: usize = 8 * 1_024;
 /// Largest head that may be asked for, in bytes.
 const HEADER_BYTES_CEILING: usize = 1_024 * 1_024;
 
+/// The longest time that may be set.
+const TIME_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// The bounds in force. Each field is documented at its default in [`defaults`].
 #[derive(Debug, Clone)]
 #[allow(
@@ -142,47 +145,68 @@ impl Limits {
     /// # Errors
     /// [`ConfigError::Limit`] with the field's name.
     pub fn validate(&self) -> Result<(), ConfigError> {
+        let within = |time: Duration| !time.is_zero() && time <= TIME_MAX;
+        let head = HEADER_BYTES_MIN..=HEADER_BYTES_CEILING;
         let checks = [
             ("connections_max", self.connections_max > 0),
             (
                 "connections_per_peer_max",
                 self.connections_per_peer_max > 0,
             ),
-            (
-                "tls_handshake_timeout",
-                !self.tls_handshake_timeout.is_zero(),
-            ),
-            (
-                "first_request_timeout",
-                !self.first_request_timeout.is_zero(),
-            ),
-            ("header_read_timeout", !self.header_read_timeout.is_zero()),
-            ("keep_alive_timeout", !self.keep_alive_timeout.is_zero()),
-            ("write_stall_timeout", !self.write_stall_timeout.is_zero()),
-            ("body_grace", !self.body_grace.is_zero()),
+            ("tls_handshake_timeout", within(self.tls_handshake_timeout)),
+            ("first_request_timeout", within(self.first_request_timeout)),
+            ("header_read_timeout", within(self.header_read_timeout)),
+            ("keep_alive_timeout", within(self.keep_alive_timeout)),
+            ("write_stall_timeout", within(self.write_stall_timeout)),
+            ("body_grace", within(self.body_grace)),
             ("body_rate_min", self.body_rate_min_bytes_per_second > 0),
             ("header_count_max", self.header_count_max > 0),
-            (
-                "header_bytes_max",
-                (HEADER_BYTES_MIN..=HEADER_BYTES_CEILING).contains(&self.header_bytes_max),
-            ),
+            ("header_bytes_max", head.contains(&self.header_bytes_max)),
             ("http2_streams_max", self.http2_streams_max > 0),
             ("requests_in_flight_max", self.requests_in_flight_max > 0),
             ("api_body_bytes_max", self.api_body_bytes_max > 0),
+            ("proxy_body_bytes_max", self.proxy_body_bytes_max > 0),
+            ("proxy_connect_timeout", within(self.proxy_connect_timeout)),
             (
-                "proxy_connect_timeout",
-                !self.proxy_connect_timeout.is_zero(),
+                "proxy_first_byte_timeout_max",
+                within(self.proxy_first_byte_timeout_max),
             ),
             (
                 "proxy_first_byte_timeout",
-                !self.proxy_first_byte_timeout.is_zero()
+                within(self.proxy_first_byte_timeout)
                     && self.proxy_first_byte_timeout <= self.proxy_first_byte_timeout_max,
             ),
-            ("proxy_stream_idle", !self.proxy_stream_idle.is_zero()),
+            ("proxy_stream_idle", within(self.proxy_stream_idle)),
+            ("drain_timeout", self.drain_timeout <= TIME_MAX),
         ];
         match checks.iter().find(|(_, fine)| !fine) {
             Some((name, _)) => Err(ConfigError::Limit(name)),
             None => Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defaults_are_fine_and_extremes_are_refused_by_name() {
+        assert!(Limits::default().validate().is_ok());
+        let check = |name: &str, adjust: fn(&mut Limits)| {
+            let mut limits = Limits::default();
+            adjust(&mut limits);
+            let Err(ConfigError::Limit(found)) = limits.validate() else {
+                panic!("{name} was accepted");
+            };
+            assert_eq!(found, name);
+        };
+        check("connections_max", |l| l.connections_max = 0);
+        check("header_bytes_max", |l| l.header_bytes_max = 100);
+        check("proxy_stream_idle", |l| l.proxy_stream_idle = Duration::MAX);
+        check("drain_timeout", |l| l.drain_timeout = Duration::MAX);
+        check("proxy_first_byte_timeout", |l| {
+            l.proxy_first_byte_timeout = l.proxy_first_byte_timeout_max * 2;
+        });
     }
 }

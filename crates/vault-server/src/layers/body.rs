@@ -4,7 +4,7 @@
 //! slow. A library server waits for a body for ever; here the time spent waiting is held against
 //! a grace period plus what a minimum rate allows, so one byte now and then does not help.
 //!
-//! A body may be [`Pace::Relaxed`] later: beside a streaming answer, silence is normal.
+//! A body may be relaxed later ([`Pace::relaxed`]): beside a streaming answer, silence is normal.
 
 use std::error::Error;
 use std::fmt;
@@ -19,6 +19,7 @@ use http_body::{Body as _, Frame, SizeHint};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tokio::time::{Instant, Sleep};
 
+use crate::config::Limits;
 use crate::problem::{Code, Problem};
 
 /// What a body owes, measured over the time that its reader waited for it.
@@ -32,6 +33,19 @@ pub struct Pace {
     pub idle_max: Duration,
     /// Set when an answer has begun beside the body.
     pub relaxed: Arc<AtomicBool>,
+}
+
+impl Pace {
+    /// The pace of a body that somebody waits for before anything else happens.
+    #[must_use]
+    pub fn strict(limits: &Limits) -> Self {
+        Self {
+            grace: limits.body_grace,
+            rate_min_bytes_per_second: limits.body_rate_min_bytes_per_second,
+            idle_max: limits.body_grace,
+            relaxed: Arc::default(),
+        }
+    }
 }
 
 /// The body came too slowly.

@@ -56,6 +56,7 @@ where
                 Err(problem) => {
                     let mut response = problem.render(id.as_ref(), at_proxy_door);
                     secure(&mut response);
+                    response.extensions_mut().insert(problem.code());
                     response
                 }
             })
@@ -70,7 +71,8 @@ fn rendered(mut response: Response, id: Option<&RequestId>) -> Response {
     };
     let mut document = problem.render(id, false);
     secure(&mut document);
-    // The matched route stays known to the trace.
+    // The matched route and the code stay known to the trace.
+    response.extensions_mut().insert(problem.code());
     *document.extensions_mut() = std::mem::take(response.extensions_mut());
     document
 }

@@ -14,6 +14,7 @@ use tower::{Layer, Service};
 use tracing::Instrument;
 
 use super::{InfallibleFuture, Request, RequestId, Response};
+use crate::problem::Code;
 
 /// Left on the answer by the proxy door: where the request went.
 #[derive(Debug, Clone)]
@@ -73,20 +74,13 @@ where
 fn log(method: &'static str, response: &Response, started: Instant) {
     let status = response.status().as_u16();
     let duration_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-    if let Some(ProxiedHost(host)) = response.extensions().get() {
-        tracing::info!(
-            method,
-            route = "proxy",
-            host,
-            status,
-            duration_us,
-            "answered"
-        );
-        return;
-    }
-    let route = response.extensions().get::<MatchedPath>();
-    let route = route.map_or("-", MatchedPath::as_str);
-    tracing::info!(method, route, status, duration_us, "answered");
+    let notes = response.extensions();
+    let code = notes.get::<Code>().map(|code| code.as_str());
+    let (route, host) = match notes.get::<ProxiedHost>() {
+        Some(ProxiedHost(host)) => ("proxy", Some(host.as_str())),
+        None => (notes.get().map_or("-", MatchedPath::as_str), None),
+    };
+    tracing::info!(method, route, host, status, code, duration_us, "answered");
 }
 
 fn method_label(method: &Method) -> &'static str {

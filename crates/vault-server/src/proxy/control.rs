@@ -140,7 +140,10 @@ mod tests {
 
     fn map(headers: &[(&'static str, &str)]) -> HeaderMap {
         let pair = |(name, value): &(&'static str, &str)| {
-            (HeaderName::from_static(name), HeaderValue::from_str(value).unwrap())
+            (
+                HeaderName::from_static(name),
+                HeaderValue::from_str(value).unwrap(),
+            )
         };
         // `from_iter` would replace repeated names.
         let mut map = HeaderMap::new();
@@ -163,7 +166,10 @@ mod tests {
             Ok(Choice::Identity(HeaderValue::from_static("Bearer a"))),
         );
         check(&[("x-proxy-master-key", "p")], Ok(Choice::Stored(None)));
-        check(&[("x-credential-id", ID)], Ok(Choice::Stored(ID.parse().ok())));
+        check(
+            &[("x-credential-id", ID)],
+            Ok(Choice::Stored(ID.parse().ok())),
+        );
         check(&[("x-credential-id", "7")], Err(Code::MalformedRequest));
         check(
             &[("x-identity-key", "a"), ("x-proxy-master-key", "p")],
@@ -183,11 +189,27 @@ mod tests {
     fn timeouts() {
         let limits = Limits::default();
         let read = |text: &str| read_timeout(&map(&[("x-proxy-timeout", text)]), &limits);
-        assert_eq!(read_timeout(&map(&[]), &limits), Ok(limits.proxy_first_byte_timeout));
+        assert_eq!(
+            read_timeout(&map(&[]), &limits),
+            Ok(limits.proxy_first_byte_timeout)
+        );
         assert_eq!(read("1"), Ok(Duration::from_secs(1)));
         assert_eq!(read("600"), Ok(Duration::from_secs(600)));
-        for refused in ["", "0", "601", "-1", "+1", "1.5", " 1 s", "99999999999999999999"] {
-            assert_eq!(read(refused).unwrap_err().code(), Code::MalformedRequest, "{refused}");
+        for refused in [
+            "",
+            "0",
+            "601",
+            "-1",
+            "+1",
+            "1.5",
+            " 1 s",
+            "99999999999999999999",
+        ] {
+            assert_eq!(
+                read(refused).unwrap_err().code(),
+                Code::MalformedRequest,
+                "{refused}"
+            );
         }
     }
 }

@@ -3,6 +3,7 @@
 //! In: an authenticated request. Out: the upstream's answer. The request's own path and query
 //! are not looked at; the target's are sent.
 
+use std::error::Error;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -18,12 +19,12 @@ use super::decide::decide;
 use super::pool::Lease;
 use super::setup::ProxySetup;
 use super::streaming::{DownBody, Progress, UpBody};
-use super::upstream::{Upstream, target_is_self, too_slow};
+use super::upstream::{Upstream, UpstreamError, target_is_self, too_slow};
 use crate::config::Limits;
 use crate::layers::request_id::X_SEALGATE_REQUEST_ID;
 use crate::layers::trace::ProxiedHost;
 use crate::layers::{BoxFuture, Request, RequestId};
-use crate::problem::{Code, Problem};
+use crate::problem::{Code, Problem, X_SEALGATE_ERROR};
 use crate::vault::principal::Principal;
 
 /// One worker's proxy.
@@ -54,7 +55,12 @@ impl Door {
         refuse_upgrade(request.headers())?;
         refuse_oversize(&request, limits)?;
         let target = read_target(request.headers(), &self.setup.schemes)?;
-        if self.setup.own_hosts.iter().any(|own| own.matches_target(&target)) {
+        if self
+            .setup
+            .own_hosts
+            .iter()
+            .any(|own| own.matches_target(&target))
+        {
             return Err(target_is_self());
         }
         let timeout = read_timeout(request.headers(), limits)?;
@@ -67,7 +73,9 @@ impl Door {
         let request = request.map(|body| UpBody::new(body, limits, body_progress));
         let outbound = outbound.apply(request)?;
         let (answer, lease) = tokio::select! {
-            answer = self.upstream.send(org_id, outbound) => answer?,
+            answer = self.upstream.send(org_id, outbound) => {
+                answer.inspect_err(|error| note_failure(&host, error))?
+            }
             () = progress.stands_still_for(timeout) => return Err(too_slow()),
         };
         progress.answered();
@@ -87,7 +95,10 @@ impl Door {
 fn caller(request: &Request) -> Result<OrgId, Problem> {
     let principal = request.extensions().get::<Principal>();
     principal.and_then(Principal::org_id).ok_or_else(|| {
-        Problem::new(Code::Forbidden, "This key may not send requests to targets.")
+        Problem::new(
+            Code::Forbidden,
+            "This key may not send requests to targets.",
+        )
     })
 }
 
@@ -108,10 +119,18 @@ fn refuse_oversize(request: &Request, limits: &Limits) -> Result<(), Problem> {
     Ok(())
 }
 
+/// Tells the operator what the client is not told. The errors name no header and no query.
+fn note_failure(host: &str, error: &UpstreamError) {
+    let cause = error.source().map(ToString::to_string);
+    tracing::info!(host, %error, cause, "the upstream gave no answer");
+}
+
 /// Makes the client's answer of the upstream's.
 fn downstream(answer: Response<Incoming>, lease: Lease, limits: &Limits) -> Response<Body> {
     let mut response = answer.map(|body| Body::new(DownBody::new(body, limits, lease)));
     strip_response(response.headers_mut());
+    // Ours alone: an upstream must not pass its own answer off as the proxy's.
+    response.headers_mut().remove(X_SEALGATE_ERROR);
     // The version is the connection's matter: an answer in HTTP/1.0 is sent on as ours.
     *response.version_mut() = Version::HTTP_11;
     response

@@ -16,9 +16,7 @@ use tokio::time::Instant;
 use vault_store::OrgId;
 
 use super::streaming::UpBody;
-use crate::config::defaults::{
-    POOL_IDLE_MAX, POOL_IDLE_PER_ORIGIN_MAX, POOL_IDLE_TIMEOUT_SECONDS,
-};
+use crate::config::defaults::{POOL_IDLE_MAX, POOL_IDLE_PER_ORIGIN_MAX, POOL_IDLE_TIMEOUT_SECONDS};
 
 /// Pause between two searches for aged connections.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(10);

@@ -52,7 +52,9 @@ fn add_extra(roots: &mut RootCertStore, path: &Path) -> Result<(), TrustError> {
         return Err(TrustError::ExtraCaFile);
     }
     for certificate in certificates {
-        roots.add(certificate).map_err(|_| TrustError::ExtraCaFile)?;
+        roots
+            .add(certificate)
+            .map_err(|_| TrustError::ExtraCaFile)?;
     }
     Ok(())
 }

@@ -29,6 +29,9 @@ use crate::config::defaults::{
 use crate::layers::body::{BodyStalled, body_problem, caused_by};
 use crate::problem::{Code, Problem};
 
+/// Kept connections that are tried before a fresh one is made.
+const KEPT_TRIES_MAX: usize = 3;
+
 /// One worker's way to upstreams.
 #[derive(Clone)]
 pub(crate) struct Upstream {
@@ -78,7 +81,10 @@ impl Upstream {
         };
         // A kept connection may have been closed at the very moment it was taken; then the
         // request comes back untouched and tries the next one.
-        while let Some(mut lease) = self.pool.take(&key) {
+        for _ in 0..KEPT_TRIES_MAX {
+            let Some(mut lease) = self.pool.take(&key) else {
+                break;
+            };
             match exchange(&mut lease.sender, &target, request).await {
                 Ok(response) => return answered(response, lease),
                 Err(mut failed) => match failed.take_message() {
@@ -233,7 +239,10 @@ pub(crate) fn target_is_self() -> Problem {
 }
 
 pub(crate) fn too_slow() -> Problem {
-    Problem::new(Code::UpstreamTimeout, "The upstream did not answer in time.")
+    Problem::new(
+        Code::UpstreamTimeout,
+        "The upstream did not answer in time.",
+    )
 }
 
 fn unreachable() -> Problem {

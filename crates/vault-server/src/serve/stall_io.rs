@@ -1,9 +1,9 @@
 //! Ends connections whose peer takes no bytes.
 //!
 //! In: a stream. Out: the same stream, whose writes fail with `TimedOut` once they have been
-//! blocked through a whole window in which the peer took almost nothing. A peer that takes a
-//! byte now and then is measured by the window's sum. While nothing is waiting to be written
-//! no clock runs.
+//! blocked for a whole window without the peer having taken a useful amount in it. The clock
+//! runs only while a write is blocked, so silence with nothing to write costs nothing, and a
+//! byte taken now and then gains nothing.
 
 use std::io;
 use std::pin::Pin;
@@ -11,16 +11,18 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::Sleep;
+use tokio::time::{Instant, Sleep};
 
-/// Bytes that a peer must take per window while writes are blocked.
+/// Bytes that a peer must take per window of blocked time.
 const TAKEN_BYTES_MIN: usize = 4 * 1_024;
 
 /// A stream with a write deadline.
 pub(crate) struct StallIo<T> {
     inner: T,
     window: Duration,
-    blocked: Option<Pin<Box<Sleep>>>,
+    alarm: Option<Pin<Box<Sleep>>>,
+    blocked_since: Option<Instant>,
+    blocked: Duration,
     taken_bytes: usize,
 }
 
@@ -29,7 +31,9 @@ impl<T> StallIo<T> {
         Self {
             inner,
             window,
-            blocked: None,
+            alarm: None,
+            blocked_since: None,
+            blocked: Duration::ZERO,
             taken_bytes: 0,
         }
     }
@@ -42,27 +46,37 @@ impl<T> StallIo<T> {
     ) -> Poll<io::Result<usize>> {
         match attempt {
             Poll::Ready(Ok(bytes)) => {
-                self.taken_bytes = self.taken_bytes.saturating_add(bytes);
-                if self.taken_bytes >= TAKEN_BYTES_MIN {
-                    self.blocked = None;
-                    self.taken_bytes = 0;
-                }
+                self.note_taken(bytes);
                 Poll::Ready(Ok(bytes))
             }
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-            Poll::Pending => {
-                let window = self.window;
-                let alarm = self.blocked.get_or_insert_with(|| {
-                    self.taken_bytes = 0;
-                    Box::pin(tokio::time::sleep(window))
-                });
-                ready!(alarm.as_mut().poll(cx));
-                Poll::Ready(Err(io::Error::new(
-                    io::ErrorKind::TimedOut,
-                    "the peer takes no bytes",
-                )))
-            }
+            Poll::Pending => self.poll_alarm(cx),
         }
+    }
+
+    fn note_taken(&mut self, bytes: usize) {
+        if let Some(since) = self.blocked_since.take() {
+            self.blocked += since.elapsed();
+        }
+        self.taken_bytes = self.taken_bytes.saturating_add(bytes);
+        if self.taken_bytes >= TAKEN_BYTES_MIN {
+            self.taken_bytes = 0;
+            self.blocked = Duration::ZERO;
+        }
+    }
+
+    fn poll_alarm(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let since = *self.blocked_since.get_or_insert_with(Instant::now);
+        let deadline = since + self.window.saturating_sub(self.blocked);
+        let alarm = self
+            .alarm
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
+        if alarm.deadline() != deadline {
+            alarm.as_mut().reset(deadline);
+        }
+        ready!(alarm.as_mut().poll(cx));
+        let text = "the peer takes no bytes";
+        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, text)))
     }
 }
 
@@ -112,7 +126,6 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for StallIo<T> {
 mod tests {
     use super::*;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::time::Instant;
 
     const WINDOW: Duration = Duration::from_secs(30);
 
@@ -167,6 +180,20 @@ mod tests {
             io.write_all(b"event").await.unwrap();
             let mut buffer = [0; 5];
             far.read_exact(&mut buffer).await.unwrap();
+            tokio::time::sleep(Duration::from_secs(3_600)).await;
+        }
+    }
+    #[tokio::test(start_paused = true)]
+    async fn blocks_long_past_do_not_count_against_a_fresh_one() {
+        let (near, mut far) = tokio::io::duplex(64);
+        let mut io = StallIo::new(near, WINDOW);
+        for _ in 0..3 {
+            // A third of a window, then an hour without any block.
+            let (written, ()) = tokio::join!(io.write_all(&[0; 2_048]), async {
+                tokio::time::sleep(WINDOW / 3).await;
+                far.read_exact(&mut [0; 2_048]).await.unwrap();
+            });
+            written.unwrap();
             tokio::time::sleep(Duration::from_secs(3_600)).await;
         }
     }

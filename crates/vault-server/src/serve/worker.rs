@@ -37,6 +37,16 @@ pub(crate) struct WorkerSetup {
     pub(crate) stopping: watch::Receiver<bool>,
 }
 
+/// Reports the end of a thread, also of one that panics.
+struct Ending(mpsc::Sender<()>);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        // There is room for one message per worker.
+        let _ = self.0.try_send(());
+    }
+}
+
 /// A worker before its thread starts.
 pub(crate) struct Worker {
     setup: WorkerSetup,
@@ -48,16 +58,16 @@ impl Worker {
         Self { setup, listener }
     }
 
-    /// Starts the thread. `alive` is dropped when it ends, for whatever reason.
+    /// Starts the thread. Its end, for whatever reason, sends a message to `ended` and drops it.
     pub(crate) fn start(
         self,
         index: usize,
-        alive: mpsc::Sender<()>,
+        ended: mpsc::Sender<()>,
     ) -> io::Result<thread::JoinHandle<io::Result<()>>> {
         thread::Builder::new()
             .name(format!("sealgate-worker-{index}"))
             .spawn(move || {
-                let _alive = alive;
+                let _ending = Ending(ended);
                 tokio::runtime::Builder::new_current_thread()
                     .enable_all()
                     .build()?
@@ -69,7 +79,12 @@ impl Worker {
         let listener = tokio::net::TcpListener::from_std(self.listener)?;
         let setup = Arc::new(self.setup);
         let door = Door::new(&setup.proxy);
-        let stack = compose(&setup.services, setup.in_flight.clone(), door);
+        let stack = compose(
+            &setup.services,
+            &setup.config.limits,
+            setup.in_flight.clone(),
+            door,
+        );
         let builder = Arc::new(http_builder(&setup.config.limits));
         let limits = watch_limits(&setup.config);
         // Held by every connection: closed once the last one is gone.
@@ -116,7 +131,11 @@ async fn admitted(
 ) -> Option<(TcpStream, Admission)> {
     match accepted {
         Ok((stream, peer)) => {
-            let admission = setup.peers.admit(peer.ip())?;
+            let admission = setup.peers.admit(peer.ip());
+            if admission.is_none() {
+                tracing::debug!("a connection over the bound is closed");
+            }
+            let admission = admission?;
             // Small answers leave at once; failing only costs latency.
             let _ = stream.set_nodelay(true);
             Some((stream, admission))
