@@ -1,0 +1,166 @@
+//! Makes golden objects of the format version that this crate writes, as JSON.
+//!
+//! `cargo run -p hardened-crypto --example make_golden -- core > core.json`, and `grants`
+//! likewise. What is committed under `tests/vectors/golden-v1` is never made again: a new
+//! format version gets a folder of its own, and the old one must open for ever.
+
+#[path = "../tests/it/golden_place.rs"]
+mod place;
+
+use hardened_crypto::{
+    Result,
+    account::NewAccount,
+    account_key::AccountKey,
+    credential::{self, CredentialKey, CredentialValue},
+    data_key::DataKey,
+    key_hash, payload,
+    root_key::RootKeyring,
+    row_mac,
+    secret_format::{PresentedKey, SecretKind},
+    token::TokenKey,
+    user_secret::{Argon2Arena, Kek, PassphraseCost, SecretOwner, UserSecret},
+    wrap::{Alias, Wrapped, wrap_alias},
+};
+use secrecy::ExposeSecret;
+use serde_json::{Value, json};
+use std::{env, error::Error, io, io::Write};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let made = match env::args().nth(1).as_deref() {
+        Some("core") => core()?,
+        Some("grants") => grants()?,
+        _ => return Err("name a part: core or grants".into()),
+    };
+    let text = serde_json::to_string_pretty(&made)?;
+    writeln!(io::stdout().lock(), "{text}")?;
+    Ok(())
+}
+
+/// Users, their keys, payloads, a share, a row and an API key.
+fn core() -> Result<Value> {
+    let (owner, owner_json) = user(place::secret_owner())?;
+    let friend = SecretOwner {
+        user: place::FRIEND,
+        ..place::secret_owner()
+    };
+    let (friend, friend_json) = user(friend)?;
+    let payloads = place::LENGTHS.map(|length| one_payload(&owner, length));
+    let payloads: Vec<Value> = payloads.into_iter().collect::<Result<_>>()?;
+    Ok(json!({
+        "formatVersion": 1,
+        "owner": owner_json,
+        "friend": friend_json,
+        "passphrase": passphrase()?,
+        "payloads": payloads,
+        "share": share(&owner, &friend)?,
+        "root": root()?,
+    }))
+}
+
+struct User {
+    account: NewAccount,
+    kek: Kek,
+}
+
+fn user(owner: SecretOwner) -> Result<(User, Value)> {
+    let (secret, text) = UserSecret::make()?;
+    let cost = PassphraseCost::DEFAULT;
+    let (protection, kek) = secret.protect(owner, 1, cost, &mut Argon2Arena::default())?;
+    let account = NewAccount::make(&kek)?;
+    let made = json!({
+        "secret": text.expose_secret(),
+        "protection": hex::encode(protection.to_bytes()),
+        "publicKeys": hex::encode(account.public.as_bytes()),
+        "p256": hex::encode(&account.private.p256),
+        "mlKem": hex::encode(&account.private.ml_kem),
+        "accountKey": hex::encode(&account.account_key),
+    });
+    Ok((User { account, kek }, made))
+}
+
+/// A second secret version of the owner, under a passphrase.
+fn passphrase() -> Result<Value> {
+    let secret = UserSecret::for_new(place::PASSPHRASE, &Default::default())?;
+    let mut arena = Argon2Arena::default();
+    let owner = place::secret_owner();
+    let (protection, kek) = secret.protect(owner, 2, PassphraseCost::DEFAULT, &mut arena)?;
+    let account_key = AccountKey::make()?.seal(&kek)?;
+    Ok(json!({
+        "protection": hex::encode(protection.to_bytes()),
+        "accountKey": hex::encode(account_key),
+    }))
+}
+
+fn one_payload(owner: &User, length: usize) -> Result<Value> {
+    let data_key = DataKey::make()?;
+    let context = place::payload(length);
+    let wrapped = Wrapped::wrap(&data_key, &owner.account.public, &place::owner_wrap(length))?;
+    let sealed = payload::seal(&data_key, &context, &place::message(length))?;
+    let label = payload::seal_label(&data_key, &context, place::LABEL)?;
+    Ok(json!({
+        "bytes": length,
+        "wrap": hex::encode(wrapped.as_bytes()),
+        "sealed": hex::encode(sealed),
+        "label": hex::encode(label),
+    }))
+}
+
+fn share(owner: &User, friend: &User) -> Result<Value> {
+    let data_key = DataKey::make()?;
+    let context = place::share_wrap();
+    let wrapped = Wrapped::wrap(&data_key, &friend.account.public, &context)?;
+    let account_key = AccountKey::open(&friend.kek, &friend.account.account_key)?;
+    let alias = Alias::new(place::ALIAS)?;
+    let owners_key = AccountKey::open(&owner.kek, &owner.account.account_key)?;
+    Ok(json!({
+        "wrap": hex::encode(wrapped.as_bytes()),
+        "box": hex::encode(account_key.box_data_key(&data_key, &context, &wrapped)?),
+        "sealed": hex::encode(payload::seal(&data_key, &place::payload(1), b"shared")?),
+        "aliasWrap": hex::encode(wrap_alias(&alias, &friend.account.public, &place::alias())?),
+        "aliasBox": hex::encode(account_key.box_alias(&alias, &place::alias())?),
+        "ownersAliasBox": hex::encode(owners_key.box_alias(&alias, &place::alias())?),
+    }))
+}
+
+fn root() -> Result<Value> {
+    let text = RootKeyring::make_text()?;
+    let ring = RootKeyring::parse(text.expose_secret())?;
+    let tag = row_mac::sign(&ring, place::row());
+    let (key, key_text) = PresentedKey::make(SecretKind::ApiKey)?;
+    let owner = Some(place::secret_owner());
+    Ok(json!({
+        "keyring": text.expose_secret(),
+        "rowKeyId": tag.key_id,
+        "rowTag": hex::encode(tag.tag),
+        "apiKey": key_text.expose_secret(),
+        "apiKeyHash": hex::encode(key_hash::hash(&ring, &key, owner)),
+    }))
+}
+
+/// A credential both ways, and a token that may use it.
+fn grants() -> Result<Value> {
+    let value = CredentialValue::new(place::CREDENTIAL_VALUE)?;
+    let passphrase = UserSecret::for_new(place::PASSPHRASE, &Default::default())?;
+    let cost = PassphraseCost::DEFAULT;
+    let (protection, credential_key) = CredentialKey::protect(
+        &passphrase,
+        place::credential_place(),
+        1,
+        cost,
+        &mut Argon2Arena::default(),
+    )?;
+    let data_key = DataKey::make()?;
+    let sealed = credential::seal(&data_key, 0, &place::credential(), &value)?;
+    let (token, text) = PresentedKey::make(SecretKind::AccessToken)?;
+    let token = TokenKey::derive(&token, &place::token())?;
+    Ok(json!({
+        "formatVersion": 1,
+        "protection": hex::encode(protection.to_bytes()),
+        "underPassphrase": hex::encode(credential_key.seal(&place::credential(), &value)?),
+        "underDataKey": hex::encode(sealed),
+        "token": text.expose_secret(),
+        "tokenDataKey": hex::encode(token.box_data_key(&data_key, place::granted())?),
+        "tokenCredentialKey": hex::encode(token.box_credential_key(&credential_key)?),
+        "tokenAccountKey": hex::encode(token.box_account_key(&AccountKey::make()?)?),
+    }))
+}
