@@ -16,6 +16,8 @@ pub use limits::{Limits, defaults};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
+use crate::vault::limits::VaultLimits;
+
 /// Where the server listens when nothing is said: loopback, port 8200.
 pub const LISTEN_DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8200);
 /// Where rows and the root key live when nothing is said.
@@ -42,6 +44,8 @@ pub struct Config {
     pub workers: Option<usize>,
     /// Bounds of sizes, times and counts.
     pub limits: Limits,
+    /// Bounds of what is stored and of work done for secrets.
+    pub vault: VaultLimits,
     /// Where proxied requests may go.
     pub egress: Egress,
     /// Shape of log lines.
@@ -107,6 +111,7 @@ impl Config {
             tls: None,
             workers: None,
             limits: Limits::default(),
+            vault: VaultLimits::default(),
             egress: Egress::default(),
             log_format: LogFormat::default(),
         }
@@ -130,6 +135,9 @@ impl Config {
         }
         if self.workers.is_some_and(|n| n == 0 || n > WORKERS_MAX) {
             return Err(ConfigError::Workers);
+        }
+        if let Some(name) = self.vault.out_of_range() {
+            return Err(ConfigError::Limit(name));
         }
         self.limits.validate()
     }

@@ -29,7 +29,7 @@ pub mod telemetry;
 pub mod vault;
 
 pub use config::Config;
-pub use run::{RunError, run};
+pub use run::{RunError, run, services};
 pub use serve::tls::TlsError;
 pub use server::{Server, ServerError};
 pub use shutdown::on_signal;

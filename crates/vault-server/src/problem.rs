@@ -8,6 +8,7 @@
 //! Not here: log texts.
 
 mod code;
+mod vault;
 
 pub use code::Code;
 

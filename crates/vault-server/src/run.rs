@@ -1,54 +1,62 @@
 //! The whole server, from a configuration to its end. The one call of the binary.
 
-use std::io;
+use std::io::{self, Write};
 use std::sync::Arc;
 
-use axum::Router;
-
+use crate::api;
 use crate::config::Config;
-use crate::layers::{AuthenticateError, Authenticator, PresentedKey};
 use crate::server::{Server, ServerError};
 use crate::shutdown::on_signal;
 use crate::stack::Services;
-use crate::vault::principal::Principal;
+use crate::vault::Vault;
+use crate::vault::authentication::ApiKeyAuthenticator;
+use crate::vault::bootstrap::{self, BootstrapError};
 
 /// A reason why the server ended other than by a signal.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RunError {
+    /// There is no vault to serve.
+    #[error(transparent)]
+    Bootstrap(#[from] BootstrapError),
     /// The server could not start or go on.
     #[error(transparent)]
     Server(#[from] ServerError),
     /// The process cannot listen for signals.
     #[error("cannot listen for signals: {0}")]
     Signals(io::Error),
+    /// The keys of the first start could not be shown.
+    #[error("cannot write to standard output: {0}")]
+    Output(io::Error),
 }
 
-/// Loads, serves until SIGTERM or SIGINT, drains.
+/// Loads, serves until SIGTERM or SIGINT, drains. A development server says on standard output
+/// how to use it.
 ///
 /// # Errors
 /// [`RunError`].
 pub async fn run(config: Config) -> Result<(), RunError> {
+    config.validate().map_err(ServerError::from)?;
     let stopped = on_signal().map_err(RunError::Signals)?;
-    let server = Server::bind(config, services()).await?;
+    let opened = bootstrap::open(&config).await?;
+    let tls = config.tls.is_some();
+    let services = services(opened.vault, &config);
+    let server = Server::bind(config, services).await?;
+    if let Some(greeting) = opened.greeting {
+        let text = greeting.text(server.local_addr(), tls);
+        let mut out = io::stdout().lock();
+        let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+        written.map_err(RunError::Output)?;
+    }
     server.run(stopped).await?;
     Ok(())
 }
 
 /// What stands behind the edge.
-fn services() -> Services {
+#[must_use]
+pub fn services(vault: Arc<Vault>, config: &Config) -> Services {
     Services {
-        authenticator: Arc::new(NoKeys),
-        api: Router::new(),
-    }
-}
-
-/// The key ring of a server that has issued no key: every key is unknown.
-struct NoKeys;
-
-#[async_trait::async_trait]
-impl Authenticator for NoKeys {
-    async fn authenticate(&self, _: &PresentedKey) -> Result<Principal, AuthenticateError> {
-        Err(AuthenticateError::Unknown)
+        authenticator: Arc::new(ApiKeyAuthenticator::new(Arc::clone(&vault))),
+        api: api::router(vault, config.limits.api_body_bytes_max),
     }
 }

@@ -1,3 +1,106 @@
-//! Use cases: a principal, typed input and the store in; typed output out. No HTTP here.
+//! Use cases: a principal and typed input in, typed output out. No HTTP here.
+//!
+//! In: a [`Principal`](principal::Principal), checked input, and what a [`Vault`] was made of:
+//! a store, the root keys, a pool for password hashes, a clock, limits. Out: rows committed
+//! whole or not at all, and values in the clear for whoever holds their secret.
+//!
+//! Promise: authorise before decrypting, cheap checks before dear ones; every row is
+//! authenticated before it is believed; errors hold no input.
+//! Not here: JSON, header names, status codes (`api`, `problem`).
 
+mod access;
+pub mod attempts;
+pub mod authentication;
+pub mod bootstrap;
+pub mod clock;
+pub mod error;
+pub mod keys;
+pub mod limits;
+pub mod orgs;
 pub mod principal;
+pub mod row_integrity;
+mod turns;
+mod unlock;
+pub mod users;
+pub mod value_name;
+pub mod values;
+
+use std::fmt;
+use std::sync::Arc;
+
+use hardened_crypto::argon2_pool::Argon2Pool;
+use hardened_crypto::root_key::RootKeyring;
+use tokio::sync::Semaphore;
+use vault_store::Store;
+
+use self::attempts::AttemptLimiter;
+use self::clock::Clock;
+use self::limits::{VaultLimits, WRONG_SECRET_USERS_MAX};
+use self::row_integrity::RowIntegrity;
+use self::turns::Turns;
+use self::unlock::WrongSecrets;
+
+/// Account boxes being stored at once; further ones are left for the next opening.
+const BOX_WRITES_MAX: usize = 64;
+
+/// What a [`Vault`] works with.
+pub struct VaultParts {
+    /// Where rows are kept.
+    pub store: Arc<dyn Store>,
+    /// Signs rows and hashes API keys.
+    pub root_keys: Arc<RootKeyring>,
+    /// Hashes passphrases.
+    pub argon2: Arc<Argon2Pool>,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// Bounds; see [`VaultLimits::out_of_range`].
+    pub limits: VaultLimits,
+}
+
+/// The use cases over one store.
+pub struct Vault {
+    store: Arc<dyn Store>,
+    root_keys: Arc<RootKeyring>,
+    integrity: RowIntegrity,
+    argon2: Arc<Argon2Pool>,
+    clock: Arc<dyn Clock>,
+    limits: VaultLimits,
+    wrong_secrets: Arc<WrongSecrets>,
+    turns: Turns,
+    box_writes: Arc<Semaphore>,
+}
+
+impl Vault {
+    /// A vault over `parts`.
+    #[must_use]
+    pub fn new(parts: VaultParts) -> Self {
+        let wrong_secrets = AttemptLimiter::new(
+            parts.limits.wrong_secrets_max,
+            parts.limits.wrong_secret_recovery,
+            WRONG_SECRET_USERS_MAX,
+        );
+        Self {
+            integrity: RowIntegrity::new(Arc::clone(&parts.root_keys)),
+            store: parts.store,
+            root_keys: parts.root_keys,
+            argon2: parts.argon2,
+            clock: parts.clock,
+            limits: parts.limits,
+            wrong_secrets: Arc::new(wrong_secrets),
+            turns: Turns::new(),
+            box_writes: Arc::new(Semaphore::new(BOX_WRITES_MAX)),
+        }
+    }
+
+    /// The bounds in force.
+    #[must_use]
+    pub fn limits(&self) -> &VaultLimits {
+        &self.limits
+    }
+}
+
+impl fmt::Debug for Vault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Vault").finish_non_exhaustive()
+    }
+}

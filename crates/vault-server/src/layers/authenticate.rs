@@ -35,6 +35,9 @@ pub enum AuthenticateError {
     /// No such key: never issued, revoked, expired, or its owner is disabled.
     #[error("the API key is not known")]
     Unknown,
+    /// The stored row of the key or of its owner did not authenticate.
+    #[error("the stored key did not authenticate")]
+    Tampered,
     /// The place where keys are kept does not answer.
     #[error("keys cannot be looked up now")]
     Unavailable,
@@ -44,6 +47,10 @@ impl From<AuthenticateError> for Problem {
     fn from(error: AuthenticateError) -> Self {
         match error {
             AuthenticateError::Unknown => key_needed(),
+            AuthenticateError::Tampered => Problem::new(
+                Code::Tampered,
+                "Stored data are not as the server wrote them.",
+            ),
             AuthenticateError::Unavailable => Problem::new(
                 Code::StorageUnavailable,
                 "API keys cannot be looked up at the moment.",

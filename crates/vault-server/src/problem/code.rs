@@ -48,6 +48,12 @@ codes! {
     KeysMissing, "keys_missing", BAD_REQUEST, "No keys yet";
     /// Stored bytes did not authenticate.
     Tampered, "tampered", BAD_REQUEST, "Stored data did not authenticate";
+    /// An expiry that is not in the future.
+    ExpiryInPast, "expiry_in_past", BAD_REQUEST, "Expiry in the past";
+    /// A new user secret of a length that is not accepted, or with a typing error.
+    UserSecretUnusable, "user_secret_unusable", BAD_REQUEST, "Unusable user secret";
+    /// A new user secret that is the old one.
+    UserSecretUnchanged, "user_secret_unchanged", BAD_REQUEST, "User secret unchanged";
     /// `X-Target-URL` is not a target.
     TargetInvalid, "target_invalid", BAD_REQUEST, "Invalid target";
     /// The target is this very server.

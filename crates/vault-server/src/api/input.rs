@@ -1,0 +1,228 @@
+//! Reads what a request brings: body, query, names and ids in the path.
+//!
+//! Promise: every text that is refused is refused with a fixed sentence; the words of the
+//! parsers, which may quote input, are dropped here. Unknown fields and parameters, and fields
+//! given twice, are refused. Bodies are wiped when they are dropped, as far as one buffer goes:
+//! what the connection held before is out of reach.
+
+use axum::body::Body;
+use axum::extract::{FromRequestParts, Query};
+use bytes::Bytes;
+use http::request::Parts;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use uuid::Uuid;
+use zeroize::Zeroize;
+
+use crate::layers::read_body;
+use crate::problem::{Code, Problem};
+use crate::vault::limits::{LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX};
+use crate::vault::value_name::ValueName;
+
+/// A collected body.
+pub struct SecretBody(Bytes);
+
+impl SecretBody {
+    /// Collects at most `bytes_max` bytes.
+    ///
+    /// # Errors
+    /// `too_large`, `request_timeout`, or `malformed_request` for a body that broke off.
+    pub async fn read(body: Body, bytes_max: usize) -> Result<Self, Problem> {
+        read_body(body, bytes_max).await.map(Self)
+    }
+
+    /// The bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Drop for SecretBody {
+    fn drop(&mut self) {
+        if let Ok(mut owned) = std::mem::take(&mut self.0).try_into_mut() {
+            owned.as_mut().zeroize();
+        }
+    }
+}
+
+/// Reads a JSON document of one known shape. Nesting is bounded by the parser (128 levels).
+///
+/// # Errors
+/// `malformed_request`.
+pub fn json<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Problem> {
+    serde_json::from_slice(bytes).map_err(|_| {
+        Problem::new(
+            Code::MalformedRequest,
+            "The body is not a JSON document of the fields that this call knows.",
+        )
+    })
+}
+
+/// The query parameters of a call.
+#[derive(Debug)]
+pub struct Parameters<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Parameters<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        match Query::<T>::from_request_parts(parts, state).await {
+            Ok(Query(parameters)) => Ok(Self(parameters)),
+            Err(_) => Err(Problem::new(
+                Code::MalformedRequest,
+                "The query holds a parameter that this call does not know or cannot read.",
+            )),
+        }
+    }
+}
+
+/// For calls without query parameters.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NoParameters {}
+
+/// How many rows a page of a list shall have.
+///
+/// # Errors
+/// `malformed_request` for 0 and for more than the bound.
+pub fn page_limit(asked: Option<u32>) -> Result<u32, Problem> {
+    let limit = asked.unwrap_or(LIST_LIMIT_DEFAULT);
+    if (1..=LIST_LIMIT_MAX).contains(&limit) {
+        Ok(limit)
+    } else {
+        Err(Problem::new(
+            Code::MalformedRequest,
+            "limit must be between 1 and 1000.",
+        ))
+    }
+}
+
+/// The name of a value in `/v1/kv/{key}`.
+#[derive(Debug)]
+pub struct KeyInPath(pub ValueName);
+
+/// What stands in front of a name.
+const KV_PREFIX: &str = "/v1/kv/";
+
+impl<S: Sync> FromRequestParts<S> for KeyInPath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let refused = || Problem::from(crate::vault::error::Invalid::ValueName);
+        let path = parts.uri.path().strip_prefix(KV_PREFIX);
+        let segment = path.and_then(|rest| rest.split('/').next());
+        let name = percent_decode(segment.ok_or_else(refused)?).ok_or_else(refused)?;
+        Ok(Self(ValueName::parse(&name)?))
+    }
+}
+
+/// Decodes one path segment, once (RFC 3986 section 2.1). `None` for a `%` without two
+/// hexadecimal digits, and for bytes that are not UTF-8.
+#[must_use]
+pub fn percent_decode(segment: &str) -> Option<String> {
+    let mut escapes = segment.split('%');
+    let _before_the_first = escapes.next();
+    let whole = |rest: &str| {
+        let digits = rest.as_bytes().get(..2);
+        digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+    };
+    if !escapes.all(whole) {
+        return None;
+    }
+    let decoded = percent_encoding::percent_decode_str(segment).decode_utf8();
+    decoded.ok().map(|text| text.into_owned())
+}
+
+/// The id in a path segment, in its usual form with dashes.
+///
+/// # Errors
+/// `malformed_request`.
+pub fn id(text: &str) -> Result<Uuid, Problem> {
+    const DASHED_CHARS: usize = 36;
+    Uuid::try_parse(text)
+        .ok()
+        .filter(|_| text.len() == DASHED_CHARS)
+        .ok_or_else(|| Problem::new(Code::MalformedRequest, "An id must be a UUID."))
+}
+
+/// The only variable segment of a path.
+#[derive(Debug)]
+pub struct IdInPath(pub Uuid);
+
+impl<S: Send + Sync> FromRequestParts<S> for IdInPath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let text = axum::extract::Path::<String>::from_request_parts(parts, state).await;
+        id(text.as_deref().map_or("", |text| text.as_str())).map(Self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn segments_are_decoded_exactly_once() {
+        for (segment, name) in [
+            ("app%2Fdb", Some("app/db")),
+            ("app%2fdb", Some("app/db")),
+            ("a%252Fb", Some("a%2Fb")),
+            ("..", Some("..")),
+            ("%2e%2E", Some("..")),
+            ("a+b%20c", Some("a+b c")),
+            ("%C3%A9", Some("é")),
+            ("%", None),
+            ("%2", None),
+            ("a%zzb", None),
+            ("%%41", None),
+            ("%ff", None),
+            ("%C3", None),
+        ] {
+            assert_eq!(percent_decode(segment).as_deref(), name, "{segment}");
+        }
+    }
+
+    #[test]
+    fn parser_words_never_reach_a_problem() {
+        #[derive(Debug, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Known {
+            #[serde(rename = "a")]
+            _a: u8,
+        }
+        for body in [
+            r#"{"canary":1}"#,
+            r#"{"a":"canary"}"#,
+            r#"{"a":1,"a":1}"#,
+            r#"{"a":1} canary"#,
+            "canary",
+            "",
+            "\u{feff}{\"a\":1}",
+            "{\"a\":1,\"a\\u0000\":1}",
+        ] {
+            let problem = json::<Known>(body.as_bytes()).unwrap_err();
+            assert_eq!(problem.code(), Code::MalformedRequest, "{body}");
+            assert!(!format!("{problem:?} {problem}").contains("canary"));
+        }
+        let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+        assert!(json::<serde_json::Value>(deep.as_bytes()).is_err());
+        assert!(json::<Known>(b"{\"a\":1}").is_ok());
+    }
+
+    #[test]
+    fn ids_have_one_form() {
+        let text = "0190f5fe-7c00-7a00-8000-000000000001";
+        assert_eq!(id(text).unwrap().to_string(), text);
+        for refused in [
+            "",
+            "0190f5fe7c007a008000000000000001",
+            "{0190f5fe-7c00-7a00-8000-000000000001}",
+            "urn:uuid:0190f5fe-7c00-7a00-8000-000000000001",
+            "0190f5fe-7c00-7a00-8000-00000000000g",
+        ] {
+            assert!(id(refused).is_err(), "{refused}");
+        }
+    }
+}

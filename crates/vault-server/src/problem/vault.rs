@@ -1,0 +1,84 @@
+//! What clients see of the errors of use cases.
+
+use super::{Code, Problem};
+use crate::vault::error::{Invalid, VaultError};
+
+impl From<VaultError> for Problem {
+    fn from(error: VaultError) -> Self {
+        match error {
+            VaultError::NotFound => Self::new(Code::NotFound, "There is nothing at this address."),
+            VaultError::Forbidden => {
+                Self::new(Code::Forbidden, "The caller is not allowed to do this.")
+            }
+            VaultError::KeysMissing => Self::new(
+                Code::KeysMissing,
+                "The user has no keys yet; POST /v1/keys/generate makes them.",
+            ),
+            VaultError::KeysExist => Self::new(Code::KeysExist, "The user has keys already."),
+            VaultError::WrongUserSecret => Self::new(
+                Code::WrongUserSecret,
+                "The user secret is not the one that protects the user's keys.",
+            ),
+            VaultError::Tampered(_) => Self::new(
+                Code::Tampered,
+                "Stored data are not as the server wrote them.",
+            ),
+            VaultError::PreconditionFailed => Self::new(
+                Code::PreconditionFailed,
+                "If-Match or If-None-Match does not hold.",
+            ),
+            VaultError::Conflict => {
+                Self::new(Code::Conflict, "The state was changed at the same time.")
+            }
+            VaultError::TooLarge => Self::new(
+                Code::TooLarge,
+                "The value or its metadata are larger than allowed.",
+            ),
+            VaultError::Invalid(invalid) => invalid.into(),
+            VaultError::TooManyAttempts {
+                retry_after_seconds,
+            } => Self::new(Code::TooManyAttempts, "Too many wrong user secrets.")
+                .with_retry_after_seconds(retry_after_seconds),
+            VaultError::Overloaded => {
+                Self::new(Code::Overloaded, "Too many password hashes are waiting.")
+            }
+            VaultError::Storage(error) => {
+                tracing::error!(%error, "the store failed");
+                Self::new(
+                    Code::StorageUnavailable,
+                    "The database does not answer at the moment.",
+                )
+            }
+            VaultError::Internal(what) => {
+                tracing::error!(what, "a use case failed");
+                Self::new(Code::Internal, "The server could not complete the request.")
+            }
+        }
+    }
+}
+
+impl From<Invalid> for Problem {
+    fn from(invalid: Invalid) -> Self {
+        let (code, detail) = match invalid {
+            Invalid::ValueName => (
+                Code::MalformedRequest,
+                "The name must be 1 to 512 bytes of printable UTF-8 and not reserved.",
+            ),
+            Invalid::DisplayName => (
+                Code::MalformedRequest,
+                "The name must be 1 to 512 bytes of printable UTF-8.",
+            ),
+            Invalid::ExpiryInPast => (Code::ExpiryInPast, "expiresUtc must be in the future."),
+            Invalid::Metadata => (Code::MalformedRequest, "metadata must be a JSON object."),
+            Invalid::SecretUnusable => (
+                Code::UserSecretUnusable,
+                "The new user secret has a typing error or a length that is not accepted.",
+            ),
+            Invalid::SecretUnchanged => (
+                Code::UserSecretUnchanged,
+                "The new user secret is the old one.",
+            ),
+        };
+        Self::new(code, detail)
+    }
+}

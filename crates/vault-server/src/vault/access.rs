@@ -1,0 +1,59 @@
+//! Who may do what: decided before anything is looked up or opened.
+
+use hardened_crypto::user_secret::SecretOwner;
+use vault_store::{OrgId, UserId};
+
+use super::error::VaultError;
+use super::principal::{Principal, Role};
+
+/// A user of an organisation, as opposed to root.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Member {
+    pub(crate) org_id: OrgId,
+    pub(crate) user_id: UserId,
+}
+
+impl Member {
+    /// The same ids, as the cryptography binds them.
+    pub(crate) fn owner(self) -> SecretOwner {
+        SecretOwner {
+            org: (*self.org_id.as_bytes()).into(),
+            user: (*self.user_id.as_bytes()).into(),
+        }
+    }
+}
+
+/// The caller as a user. Root has no keys and no values, and reads none.
+pub(crate) fn member(caller: &Principal) -> Result<Member, VaultError> {
+    match caller.role {
+        Role::User {
+            org_id, user_id, ..
+        } => Ok(Member { org_id, user_id }),
+        Role::Root => Err(VaultError::Forbidden),
+    }
+}
+
+/// Only root.
+pub(crate) fn root(caller: &Principal) -> Result<(), VaultError> {
+    match caller.role {
+        Role::Root => Ok(()),
+        Role::User { .. } => Err(VaultError::Forbidden),
+    }
+}
+
+/// How a caller administers one organisation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Administers {
+    AsRoot,
+    AsAdmin,
+}
+
+/// Root, or an admin of this organisation. To users of others it does not exist.
+pub(crate) fn administrator(caller: &Principal, of: OrgId) -> Result<Administers, VaultError> {
+    match caller.role {
+        Role::Root => Ok(Administers::AsRoot),
+        Role::User { org_id, .. } if org_id != of => Err(VaultError::NotFound),
+        Role::User { is_admin: true, .. } => Ok(Administers::AsAdmin),
+        Role::User { .. } => Err(VaultError::Forbidden),
+    }
+}

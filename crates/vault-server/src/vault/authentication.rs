@@ -1,0 +1,133 @@
+//! Recognises API keys.
+//!
+//! In: what a request presents. Out: a [`Principal`], as of now: an expired key and a disabled
+//! user are unknown on their next request, because nothing here is cached.
+//!
+//! Promise: an id that was never issued costs the same work as a known id with a wrong secret,
+//! and no password hash is ever reached without a valid key. The rows are authenticated before
+//! any of their fields is believed.
+
+use std::sync::Arc;
+
+use hardened_crypto::key_hash;
+use hardened_crypto::secret_format::{self, SecretKind};
+use hardened_crypto::user_secret::SecretOwner;
+use vault_store::rows::{ApiKeyOwner, ApiKeyRow, FIRST_VERSION, UserRow};
+use vault_store::{ApiKeyAndUser, KeyId, OrgId, UserId, UtcMillis};
+
+use super::Vault;
+use super::access::Member;
+use super::error::VaultError;
+use super::principal::{Principal, Role};
+use super::row_integrity::{RowIntegrity, UNSIGNED};
+use crate::layers::{AuthenticateError, Authenticator, PresentedKey};
+
+/// Recognises the API keys that a vault issued.
+pub struct ApiKeyAuthenticator {
+    vault: Arc<Vault>,
+    decoy: ApiKeyAndUser,
+}
+
+impl ApiKeyAuthenticator {
+    /// Looks keys up in `vault`.
+    #[must_use]
+    pub fn new(vault: Arc<Vault>) -> Self {
+        let decoy = decoy(&vault.integrity);
+        Self { vault, decoy }
+    }
+
+    async fn recognise(&self, presented: &PresentedKey) -> Result<Principal, VaultError> {
+        // Expose: parsed into a type that wipes itself. What does not parse was never issued,
+        // which its sender can tell from the checksum alone.
+        let text = presented.expose_secret().as_bytes();
+        let key = secret_format::PresentedKey::parse(SecretKind::ApiKey, text)
+            .map_err(|_| VaultError::NotFound)?;
+        let key_id = KeyId::parse(key.id().as_str()).ok_or(VaultError::NotFound)?;
+        let found = self.vault.store.api_key(key_id).await?;
+        let row = found.as_ref().unwrap_or(&self.decoy);
+        self.vault.integrity.check(&row.key)?;
+        if let Some(user) = &row.user {
+            self.vault.integrity.check(user)?;
+        }
+        let stored = found.as_ref().map(|found| &found.key.key_hash);
+        let owner = hash_owner(row.key.owner);
+        key_hash::verify(&self.vault.root_keys, &key, owner, stored)
+            .map_err(|_| VaultError::NotFound)?;
+        principal(row, self.vault.clock.utc()).ok_or(VaultError::NotFound)
+    }
+}
+
+#[async_trait::async_trait]
+impl Authenticator for ApiKeyAuthenticator {
+    async fn authenticate(&self, presented: &PresentedKey) -> Result<Principal, AuthenticateError> {
+        self.recognise(presented)
+            .await
+            .map_err(|error| match error {
+                VaultError::NotFound => AuthenticateError::Unknown,
+                VaultError::Tampered(_) => AuthenticateError::Tampered,
+                _ => AuthenticateError::Unavailable,
+            })
+    }
+}
+
+/// The owner as it enters the keyed hash.
+pub(crate) fn hash_owner(owner: ApiKeyOwner) -> Option<SecretOwner> {
+    match owner {
+        ApiKeyOwner::Root => None,
+        ApiKeyOwner::User { org_id, user_id } => Some(Member { org_id, user_id }.owner()),
+    }
+}
+
+/// Whom a key that was recognised stands for, unless it has expired or its user is disabled.
+fn principal(found: &ApiKeyAndUser, now: UtcMillis) -> Option<Principal> {
+    let key = &found.key;
+    if key.expires.is_some_and(|expires| expires <= now) {
+        return None;
+    }
+    let role = match (key.owner, &found.user) {
+        (ApiKeyOwner::Root, None) => Role::Root,
+        (ApiKeyOwner::User { org_id, user_id }, Some(user))
+            if (user.org_id, user.user_id) == (org_id, user_id) && !user.disabled =>
+        {
+            Role::User {
+                org_id,
+                user_id,
+                is_admin: user.is_admin,
+            }
+        }
+        _ => return None,
+    };
+    Some(Principal {
+        key_id: key.key_id,
+        role,
+    })
+}
+
+/// Rows that take the place of unknown ones, so that both paths do the same work.
+fn decoy(integrity: &RowIntegrity) -> ApiKeyAndUser {
+    const NOBODY: [u8; 16] = [0; 16];
+    let (org_id, user_id) = (OrgId::from_bytes(NOBODY), UserId::from_bytes(NOBODY));
+    let key = ApiKeyRow {
+        key_id: KeyId::parse("--------").expect("eight printable characters"),
+        owner: ApiKeyOwner::User { org_id, user_id },
+        key_hash: [0; 32],
+        created: UtcMillis(0),
+        expires: None,
+        version: FIRST_VERSION,
+        mac: UNSIGNED,
+    };
+    let user = UserRow {
+        user_id,
+        org_id,
+        name: "nobody".to_owned(),
+        is_admin: false,
+        disabled: true,
+        created: UtcMillis(0),
+        version: FIRST_VERSION,
+        mac: UNSIGNED,
+    };
+    ApiKeyAndUser {
+        key: integrity.sign(key),
+        user: Some(integrity.sign(user)),
+    }
+}

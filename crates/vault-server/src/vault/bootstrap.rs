@@ -1,0 +1,220 @@
+//! From a configuration to a vault: opens what is there, and makes it on the first start.
+//!
+//! In: a [`Config`]. Out: a [`Vault`] over its SQLite file, and, when something was made, the
+//! secrets that are shown this once.
+//!
+//! Promise: a database is only ever made by [`init`] and in development mode; a mistyped path
+//! is an error and never an empty vault. The root key is never in the database, and never made
+//! anew beside a database that is in use. A first start is one change set: after a crash in
+//! the middle the next one starts over.
+
+mod first_start;
+mod greeting;
+mod root_key;
+
+pub use greeting::Greeting;
+
+use std::fs::DirBuilder;
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use hardened_crypto::argon2_pool::Argon2Pool;
+use hardened_crypto::root_key::RootKeyring;
+use secrecy::{ExposeSecret, SecretString};
+use vault_store::{OpenError, OpenMode, SqliteStore, Store, StoreError};
+use zeroize::Zeroizing;
+
+use self::first_start::FirstKeys;
+use super::clock::SystemClock;
+use super::error::VaultError;
+use super::row_integrity::RowIntegrity;
+use super::{Vault, VaultParts};
+use crate::config::Config;
+
+/// Name of the database file inside the data directory.
+pub const DATABASE_FILE_NAME: &str = "sealgate.db";
+/// Only the owner of the process enters the data directory.
+const DATA_DIR_MODE: u32 = 0o700;
+
+/// A reason why there is no vault.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BootstrapError {
+    /// There is no database, and this is not the way to make one.
+    #[error("there is no database in the data directory; `sealgate init` makes one")]
+    DatabaseMissing,
+    /// The database is in use already, with an organisation in it.
+    #[error("the data directory holds a database that is in use already")]
+    AlreadyInitialised,
+    /// The data directory cannot be made.
+    #[error("cannot make the data directory: {0}")]
+    DataDir(io::Error),
+    /// The database stayed closed.
+    #[error("cannot open the database: {0}")]
+    Open(OpenError),
+    /// The root key file cannot be read or made.
+    #[error("cannot use the root key file: {0}")]
+    RootKeyFile(io::Error),
+    /// Others than its owner may read or write the root key file.
+    #[error("the root key file must be for its owner alone (mode 0600)")]
+    RootKeyExposed,
+    /// The environment variable with the root key is absent or not text.
+    #[error("the environment variable {0} does not hold a root key")]
+    RootKeyVariable(String),
+    /// The root key has another form.
+    #[error("the root key is unreadable: {0}")]
+    RootKeyUnreadable(hardened_crypto::Error),
+    /// The database was made with another root key.
+    #[error("the root key is not the one that this database was made with")]
+    RootKeyMismatch,
+    /// The threads for password hashing could not be started.
+    #[error("cannot start password hashing: {0}")]
+    HashPool(hardened_crypto::Error),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The first rows could not be made.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+}
+
+/// What [`init`] made and nobody can show again.
+pub struct Installed {
+    root_api_key: SecretString,
+}
+
+impl Installed {
+    /// The text for standard output alone.
+    #[must_use]
+    pub fn text(&self) -> Zeroizing<String> {
+        // Expose: shown to the operator this once.
+        let key = self.root_api_key.expose_secret();
+        Zeroizing::new(format!(
+            "The vault was made. Keep this key; it cannot be shown again.\n\n\
+             Root API key: {key}\n\n\
+             Keep a copy of the root key file apart from the database: without it nothing opens.\n"
+        ))
+    }
+}
+
+/// A vault that is ready to serve.
+pub struct Opened {
+    /// The use cases.
+    pub vault: Arc<Vault>,
+    /// What a development server says when it listens.
+    pub greeting: Option<Greeting>,
+}
+
+/// Opens the vault of `config`; in development mode makes it first if need be.
+///
+/// Blocks while the database file is opened.
+///
+/// # Errors
+/// [`BootstrapError`].
+pub async fn open(config: &Config) -> Result<Opened, BootstrapError> {
+    if !config.dev {
+        let store = open_store(config, OpenMode::MustExist)?;
+        let vault = open_vault(config, store).await?;
+        return Ok(Opened {
+            vault,
+            greeting: None,
+        });
+    }
+    make_data_dir(&config.data_dir)?;
+    let store = open_store(config, OpenMode::CreateIfMissing)?;
+    if is_in_use(&*store).await? {
+        return Ok(Opened {
+            vault: open_vault(config, store).await?,
+            greeting: Some(Greeting::again()),
+        });
+    }
+    let vault = make_vault(config, store)?;
+    let keys = FirstKeys::make_all(&vault).await?;
+    Ok(Opened {
+        vault,
+        greeting: Some(Greeting::first(keys)),
+    })
+}
+
+/// Makes data directory, database and root key file, and a root API key: the only one, shown
+/// once. May be repeated until the first organisation exists.
+///
+/// # Errors
+/// [`BootstrapError`]; `AlreadyInitialised` once there is an organisation.
+pub async fn init(config: &Config) -> Result<Installed, BootstrapError> {
+    make_data_dir(&config.data_dir)?;
+    let store = open_store(config, OpenMode::CreateIfMissing)?;
+    if is_in_use(&*store).await? {
+        return Err(BootstrapError::AlreadyInitialised);
+    }
+    let vault = make_vault(config, store)?;
+    let root_api_key = first_start::make_root_api_key(&vault).await?;
+    Ok(Installed { root_api_key })
+}
+
+fn open_store(config: &Config, mode: OpenMode) -> Result<Arc<SqliteStore>, BootstrapError> {
+    let path = config.data_dir.join(DATABASE_FILE_NAME);
+    match SqliteStore::open(path, mode) {
+        Ok(store) => Ok(Arc::new(store)),
+        Err(OpenError::Missing) => Err(BootstrapError::DatabaseMissing),
+        Err(OpenError::Io(error)) if error.kind() == io::ErrorKind::NotFound => {
+            Err(BootstrapError::DatabaseMissing)
+        }
+        Err(error) => Err(BootstrapError::Open(error)),
+    }
+}
+
+/// A vault over a database that is in use: the root key must be there, and the right one.
+async fn open_vault(
+    config: &Config,
+    store: Arc<SqliteStore>,
+) -> Result<Arc<Vault>, BootstrapError> {
+    let ring = Arc::new(root_key::load(&config.root_key)?);
+    let integrity = RowIntegrity::new(Arc::clone(&ring));
+    for org in &store_orgs(&*store).await? {
+        integrity
+            .check(org)
+            .map_err(|_| BootstrapError::RootKeyMismatch)?;
+    }
+    vault(config, store, ring)
+}
+
+/// A vault over a database that holds nothing yet: the root key is made if need be.
+fn make_vault(config: &Config, store: Arc<SqliteStore>) -> Result<Arc<Vault>, BootstrapError> {
+    let ring = root_key::load_or_make(&config.root_key)?;
+    vault(config, store, Arc::new(ring))
+}
+
+fn vault(
+    config: &Config,
+    store: Arc<SqliteStore>,
+    root_keys: Arc<RootKeyring>,
+) -> Result<Arc<Vault>, BootstrapError> {
+    let pool = Argon2Pool::new(config.vault.hash_pool()).map_err(BootstrapError::HashPool)?;
+    Ok(Arc::new(Vault::new(VaultParts {
+        store,
+        root_keys,
+        argon2: Arc::new(pool),
+        clock: Arc::new(SystemClock::start()),
+        limits: config.vault.clone(),
+    })))
+}
+
+async fn is_in_use(store: &dyn Store) -> Result<bool, BootstrapError> {
+    Ok(!store_orgs(store).await?.is_empty())
+}
+
+/// The first organisation, if there is one.
+async fn store_orgs(store: &dyn Store) -> Result<Vec<vault_store::rows::OrgRow>, BootstrapError> {
+    Ok(store.orgs(None, 1).await?.rows)
+}
+
+fn make_data_dir(path: &Path) -> Result<(), BootstrapError> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(DATA_DIR_MODE)
+        .create(path)
+        .map_err(BootstrapError::DataDir)
+}

@@ -1,0 +1,63 @@
+//! The rows that a new installation starts with.
+
+use hardened_crypto::user_secret::UserSecret;
+use secrecy::SecretString;
+use vault_store::rows::ApiKeyOwner;
+use vault_store::{Change, ChangeSet};
+
+use crate::vault::Vault;
+use crate::vault::access::Member;
+use crate::vault::error::{VaultError, made};
+
+/// What the organisation and the user of a development server are called.
+const DEV_NAME: &str = "dev";
+
+/// What is shown once, at the first start of a development server.
+pub(super) struct FirstKeys {
+    pub(super) api_key: SecretString,
+    pub(super) root_key: SecretString,
+    pub(super) user_secret: SecretString,
+}
+
+impl FirstKeys {
+    /// Makes an organisation, an admin with an API key and keys under a generated secret, and
+    /// a root API key, all in one change set.
+    pub(super) async fn make_all(vault: &Vault) -> Result<Self, VaultError> {
+        let org = vault.new_org_row(DEV_NAME);
+        let user = vault.new_user_row(org.org_id, DEV_NAME, true);
+        let whose = Member {
+            org_id: org.org_id,
+            user_id: user.user_id,
+        };
+        let (secret, user_secret) = UserSecret::make().map_err(made)?;
+        let (keys, pair) = vault.new_key_rows(whose, secret).await?;
+        let (root_row, root_key) = vault.new_api_key(ApiKeyOwner::Root)?;
+        let owner = ApiKeyOwner::User {
+            org_id: whose.org_id,
+            user_id: whose.user_id,
+        };
+        let changes = ChangeSet::new()
+            .with(Change::InsertOrg(org))
+            .with(Change::InsertUser(user))
+            .with(Change::InsertApiKey(root_row))
+            .with(Change::InsertUserKeys {
+                keys,
+                pairs: vec![pair],
+            });
+        let (_, api_key) = vault.commit_with_new_key(changes, owner).await?;
+        Ok(Self {
+            api_key,
+            root_key,
+            user_secret,
+        })
+    }
+}
+
+/// Makes a root API key.
+pub(super) async fn make_root_api_key(vault: &Vault) -> Result<SecretString, VaultError> {
+    let changes = ChangeSet::new();
+    let (_, key) = vault
+        .commit_with_new_key(changes, ApiKeyOwner::Root)
+        .await?;
+    Ok(key)
+}

@@ -1,0 +1,108 @@
+//! Why a use case did not do as asked. What a client sees of it is chosen in `problem`.
+
+use hardened_crypto::ErrorKind;
+use hardened_crypto::argon2_pool::PoolFull;
+use vault_store::StoreError;
+
+/// A reason a use case refused or failed. No text here holds input or stored bytes.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum VaultError {
+    /// Absent, deleted, expired, or another organisation's: the caller cannot tell which.
+    #[error("there is no such thing for this caller")]
+    NotFound,
+    /// The caller is known and may not do this.
+    #[error("the caller may not do this")]
+    Forbidden,
+    /// The user has no keys yet.
+    #[error("the user has no keys yet")]
+    KeysMissing,
+    /// The user has keys already.
+    #[error("the user has keys already")]
+    KeysExist,
+    /// The secret is not the one that protects the user's keys.
+    #[error("wrong user secret")]
+    WrongUserSecret,
+    /// Stored bytes or a stored row did not authenticate.
+    #[error("{0} did not authenticate")]
+    Tampered(&'static str),
+    /// A condition that the caller set does not hold.
+    #[error("a precondition does not hold")]
+    PreconditionFailed,
+    /// Somebody else changed the same thing meanwhile.
+    #[error("the state changed meanwhile")]
+    Conflict,
+    /// Something is larger than its bound.
+    #[error("too large")]
+    TooLarge,
+    /// Input that no state could make acceptable.
+    #[error("invalid input: {0:?}")]
+    Invalid(Invalid),
+    /// Too many wrong user secrets.
+    #[error("too many wrong user secrets")]
+    TooManyAttempts {
+        /// Seconds after which another attempt is looked at; at least 1.
+        retry_after_seconds: u32,
+    },
+    /// Too much work is waiting.
+    #[error("too much work is waiting")]
+    Overloaded,
+    /// The store failed.
+    #[error(transparent)]
+    Storage(StoreError),
+    /// Something happened that the code rules out, or the system gave no randomness.
+    #[error("internal: {0}")]
+    Internal(&'static str),
+}
+
+/// What is wrong with an input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Invalid {
+    /// The name of a value.
+    ValueName,
+    /// The display name of an organisation or a user.
+    DisplayName,
+    /// An expiry that is not in the future.
+    ExpiryInPast,
+    /// Metadata that are not a JSON object.
+    Metadata,
+    /// A new user secret that cannot be accepted: its length, or a typing error in a
+    /// generated one.
+    SecretUnusable,
+    /// A new user secret that is the old one.
+    SecretUnchanged,
+}
+
+impl From<StoreError> for VaultError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Conflict { .. } => Self::Conflict,
+            StoreError::Corrupt(_) => Self::Tampered("the stored data"),
+            other => Self::Storage(other),
+        }
+    }
+}
+
+impl From<PoolFull> for VaultError {
+    fn from(_: PoolFull) -> Self {
+        Self::Overloaded
+    }
+}
+
+/// Reads an error of an operation on stored bytes: only the check value says "wrong secret".
+pub(crate) fn stored(what: &'static str) -> impl FnOnce(hardened_crypto::Error) -> VaultError {
+    move |error| match error.kind() {
+        ErrorKind::WrongSecret => VaultError::WrongUserSecret,
+        ErrorKind::Unavailable => VaultError::Internal("the system gave no randomness or memory"),
+        _ => VaultError::Tampered(what),
+    }
+}
+
+/// Reads an error of an operation that makes something new from checked parts.
+pub(crate) fn made(error: hardened_crypto::Error) -> VaultError {
+    match error.kind() {
+        ErrorKind::Unavailable => VaultError::Internal("the system gave no randomness or memory"),
+        _ => VaultError::Internal("a new object was refused by its own rules"),
+    }
+}

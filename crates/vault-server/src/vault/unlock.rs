@@ -1,0 +1,134 @@
+//! From a user secret to the key that protects a user's keys.
+//!
+//! Promise: attempts are limited before any password hash; a hash runs on the pool or not at
+//! all, a generated secret in place; a wrong secret counts even when its sender has gone.
+
+use std::sync::Arc;
+
+use hardened_crypto::ErrorKind;
+use hardened_crypto::user_secret::{Argon2Arena, Kek, Protection, ProtectionKind, UserSecret};
+use secrecy::{ExposeSecret, SecretSlice};
+use tokio::sync::oneshot;
+
+use super::Vault;
+use super::access::Member;
+use super::attempts::AttemptLimiter;
+use super::clock::Clock;
+use super::error::{Invalid, VaultError, made, stored};
+
+/// Wrong secrets of one user are counted together, whatever API key they come with.
+pub(crate) type WrongSecrets = AttemptLimiter<Member>;
+
+impl Vault {
+    /// Reads a secret that is to protect keys from now on.
+    pub(crate) fn new_secret(&self, presented: &SecretSlice<u8>) -> Result<UserSecret, VaultError> {
+        // Expose: parsed into a type that wipes itself.
+        UserSecret::for_new(presented.expose_secret(), &self.limits.passphrase_policy())
+            .map_err(|_| VaultError::Invalid(Invalid::SecretUnusable))
+    }
+
+    /// Derives a key encryption key under a new secret.
+    pub(crate) async fn protect(
+        &self,
+        whose: Member,
+        secret: UserSecret,
+        secret_version: u32,
+    ) -> Result<(Protection, Kek), VaultError> {
+        let cost = self.limits.passphrase_cost;
+        let is_generated = secret.is_generated();
+        let job = move |arena: &mut Argon2Arena| {
+            secret
+                .protect(whose.owner(), secret_version, cost, arena)
+                .map_err(made)
+        };
+        if is_generated {
+            job(&mut Argon2Arena::default())
+        } else {
+            self.on_hash_pool(job).await
+        }
+    }
+
+    /// Opens a user's key encryption key.
+    pub(crate) async fn unlock(
+        &self,
+        whose: Member,
+        presented: &SecretSlice<u8>,
+        protection: &Protection,
+    ) -> Result<Kek, VaultError> {
+        let attempt = Attempt {
+            whose,
+            clock: Arc::clone(&self.clock),
+            wrong_secrets: Arc::clone(&self.wrong_secrets),
+        };
+        attempt.check()?;
+        // Expose: parsed into a type that wipes itself.
+        let secret = match UserSecret::for_unlock(presented.expose_secret()) {
+            Ok(secret) => secret,
+            Err(error) => return Err(attempt.failed(error)),
+        };
+        let hashes = protection.kind() != ProtectionKind::Generated && !secret.is_generated();
+        let protection = protection.clone();
+        if !hashes {
+            return attempt.run(&secret, &protection, &mut Argon2Arena::default());
+        }
+        self.on_hash_pool(move |arena| {
+            // Others may have failed since this one began to wait.
+            attempt.check()?;
+            attempt.run(&secret, &protection, arena)
+        })
+        .await
+    }
+
+    async fn on_hash_pool<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&mut Argon2Arena) -> Result<T, VaultError> + Send + 'static,
+    ) -> Result<T, VaultError> {
+        let (send, receive) = oneshot::channel();
+        self.argon2.try_run(move |arena| {
+            // Nobody waits any more: no work for them.
+            if !send.is_closed() {
+                // Failing to send means the same.
+                let _ = send.send(job(arena));
+            }
+        })?;
+        receive
+            .await
+            .unwrap_or(Err(VaultError::Internal("a password hash did not finish")))
+    }
+}
+
+/// One try with a secret.
+struct Attempt {
+    whose: Member,
+    clock: Arc<dyn Clock>,
+    wrong_secrets: Arc<WrongSecrets>,
+}
+
+impl Attempt {
+    fn check(&self) -> Result<(), VaultError> {
+        self.wrong_secrets
+            .check(&self.whose, self.clock.monotonic())
+            .map_err(|wait| VaultError::TooManyAttempts {
+                retry_after_seconds: wait.seconds(),
+            })
+    }
+
+    fn run(
+        &self,
+        secret: &UserSecret,
+        protection: &Protection,
+        arena: &mut Argon2Arena,
+    ) -> Result<Kek, VaultError> {
+        secret
+            .unlock(self.whose.owner(), protection, arena)
+            .map_err(|error| self.failed(error))
+    }
+
+    fn failed(&self, error: hardened_crypto::Error) -> VaultError {
+        if error.kind() == ErrorKind::WrongSecret {
+            self.wrong_secrets
+                .note_wrong(self.whose, self.clock.monotonic());
+        }
+        stored("the protection of the keys")(error)
+    }
+}

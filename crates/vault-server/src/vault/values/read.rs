@@ -1,0 +1,165 @@
+//! Opens a version of a value with the user secret.
+//!
+//! Hot path: the account key, and a box of the data key under it that the first opening left.
+//! A box is a cache: whatever is wrong with it, the wrap decides.
+
+use std::sync::Arc;
+
+use hardened_crypto::data_key::DataKey;
+use hardened_crypto::payload;
+use hardened_crypto::user_secret::Kek;
+use hardened_crypto::wrap::{WrapContext, Wrapped};
+use secrecy::SecretSlice;
+use vault_store::rows::{AccountBoxRow, Grant};
+use vault_store::{Change, UtcMillis, ValueRead};
+use zeroize::Zeroizing;
+
+use super::{owner_wrap_place, payload_place, stored_name, visible};
+use crate::vault::Vault;
+use crate::vault::access::{self, Member};
+use crate::vault::error::{VaultError, stored};
+use crate::vault::keys::CheckedRing;
+use crate::vault::principal::Principal;
+use crate::vault::value_name::ValueName;
+
+/// A version of a value in the clear.
+pub struct OpenedValue {
+    /// The value.
+    pub value: Zeroizing<Vec<u8>>,
+    /// The JSON object beside it, as text.
+    pub metadata: Option<Zeroizing<Vec<u8>>>,
+    /// Which version.
+    pub version: u64,
+    /// When it was written.
+    pub created: UtcMillis,
+    /// When it expires, if ever.
+    pub expires: Option<UtcMillis>,
+}
+
+impl Vault {
+    /// Opens one version, the current one if `version` is `None`.
+    ///
+    /// # Errors
+    /// `NotFound` before any secret work; then `Tampered` for rows that do not authenticate,
+    /// `TooManyAttempts`, `WrongUserSecret`, and `Tampered` for contents that do not open.
+    pub async fn read_value(
+        &self,
+        caller: &Principal,
+        name: &ValueName,
+        version: Option<u64>,
+        secret: &SecretSlice<u8>,
+    ) -> Result<OpenedValue, VaultError> {
+        let owner = access::member(caller)?;
+        let read = self.readable(owner, name, version).await?;
+        let ring = self.key_ring(owner).await?.ok_or(VaultError::KeysMissing)?;
+        let kek = self.unlock(owner, secret, &ring.protection).await?;
+        let data_key = self.data_key(owner, &read, &ring, &kek)?;
+        let row = read.version;
+        let place = payload_place(owner, row.record_id, row.value_version);
+        let open_label = |sealed: &Vec<u8>| payload::open_label(&data_key, &place, sealed);
+        Ok(OpenedValue {
+            value: payload::open(&data_key, &place, &row.payload).map_err(stored("a value"))?,
+            metadata: row
+                .metadata_box
+                .as_ref()
+                .map(open_label)
+                .transpose()
+                .map_err(stored("the metadata of a value"))?,
+            version: row.value_version,
+            created: row.created,
+            expires: row.expires,
+        })
+    }
+
+    /// The sealed version, authenticated, if its owner may see it now.
+    async fn readable(
+        &self,
+        owner: Member,
+        name: &ValueName,
+        version: Option<u64>,
+    ) -> Result<ValueRead, VaultError> {
+        let name = stored_name(owner, name);
+        let read = self.store.read_value(name, version, owner.user_id).await?;
+        let read = read.ok_or(VaultError::NotFound)?;
+        self.integrity.check(&read.value)?;
+        self.integrity.check(&read.version)?;
+        let now = self.clock.utc();
+        let expired = read.version.expires.is_some_and(|expires| expires <= now);
+        if !visible(&read.value, now) || expired {
+            return Err(VaultError::NotFound);
+        }
+        let wanted = version.unwrap_or(read.value.current_version);
+        let found = (read.version.record_id, read.version.value_version);
+        if found != (read.value.record_id, wanted) {
+            return Err(VaultError::Tampered("value_versions"));
+        }
+        Ok(read)
+    }
+
+    fn data_key(
+        &self,
+        owner: Member,
+        read: &ValueRead,
+        ring: &CheckedRing,
+        kek: &Kek,
+    ) -> Result<DataKey, VaultError> {
+        const REFUSED: &str = "a wrapped data key";
+        let row = read.wrap.as_ref().ok_or(VaultError::Tampered(REFUSED))?;
+        if row.grant != Grant::Owner {
+            return Err(VaultError::Tampered(REFUSED));
+        }
+        let wrapped = Wrapped::parse(&row.wrap).map_err(stored(REFUSED))?;
+        let (record, version) = (read.version.record_id, read.version.value_version);
+        let place = owner_wrap_place(owner, record, version, row.recipient_generation);
+        let account_key = ring.account_key(kek)?;
+        let boxed = read.account_box.as_ref();
+        if let Some(data_key) = boxed.and_then(|boxed| {
+            account_key
+                .open_data_key(&boxed.account_box, &place, &wrapped)
+                .ok()
+        }) {
+            return Ok(data_key);
+        }
+        let data_key = unwrap(ring, kek, &wrapped, &place)?;
+        if let Ok(account_box) = account_key.box_data_key(&data_key, &place, &wrapped) {
+            self.keep_box(AccountBoxRow {
+                record_id: record,
+                value_version: version,
+                recipient: owner.user_id,
+                account_box,
+            });
+        }
+        Ok(data_key)
+    }
+
+    /// Stores a box if there is room to; the answer does not wait for it.
+    fn keep_box(&self, row: AccountBoxRow) {
+        let Ok(place) = Arc::clone(&self.box_writes).try_acquire_owned() else {
+            return;
+        };
+        let store = Arc::clone(&self.store);
+        tokio::spawn(async move {
+            let _place = place;
+            if let Err(error) = store.commit(Change::PutAccountBox(row).into()).await {
+                tracing::debug!(%error, "an account box was not stored");
+            }
+        });
+    }
+}
+
+/// Opens the wrap with the private keys it was made for.
+fn unwrap(
+    ring: &CheckedRing,
+    kek: &Kek,
+    wrapped: &Wrapped,
+    place: &WrapContext,
+) -> Result<DataKey, VaultError> {
+    let pair = ring.generation(place.recipient_generation)?;
+    let private = pair
+        .private
+        .open(kek, pair.generation, &pair.public)
+        .map_err(stored("a sealed private key"))?;
+    wrapped
+        .unwrap(&private, place)
+        .map_err(stored("a wrapped data key"))
+}

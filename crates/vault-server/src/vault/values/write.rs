@@ -1,0 +1,182 @@
+//! Writes a version of a value. Needs the owner's public keys, not the secret.
+
+use hardened_crypto::data_key::DataKey;
+use hardened_crypto::payload;
+use hardened_crypto::rekey::StoredKeyPair;
+use hardened_crypto::share::wrap_to_all;
+use hardened_crypto::suite::HEADER_BYTES;
+use uuid::Uuid;
+use vault_store::rows::{FIRST_VERSION, Grant, ValueRow, ValueVersionRow, WrapRow};
+use vault_store::{Change, Expect, PutValue, UtcMillis};
+
+use super::{Precondition, owner_wrap_place, payload_place, visible};
+use crate::vault::Vault;
+use crate::vault::access::{self, Member};
+use crate::vault::error::{Invalid, VaultError, made};
+use crate::vault::limits::METADATA_BYTES_MAX;
+use crate::vault::principal::Principal;
+use crate::vault::row_integrity::UNSIGNED;
+use crate::vault::value_name::ValueName;
+
+/// What shall be stored under a name.
+#[derive(Clone, Copy)]
+pub struct NewValue<'a> {
+    /// The value.
+    pub value: &'a [u8],
+    /// A JSON object as text, sealed beside the value.
+    pub metadata: Option<&'a str>,
+    /// Hidden and unreadable from this very millisecond.
+    pub expires: Option<UtcMillis>,
+    /// What must be there now.
+    pub precondition: &'a Precondition,
+}
+
+/// A version that was stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Written {
+    /// Its number.
+    pub version: u64,
+    /// When it was written.
+    pub created: UtcMillis,
+    /// Whether the caller could see nothing under this name before.
+    pub is_new: bool,
+}
+
+impl Vault {
+    /// Stores a new version of a value.
+    ///
+    /// # Errors
+    /// `KeysMissing` before the caller has keys; `TooLarge`; `Invalid` for an expiry that is
+    /// not in the future; `PreconditionFailed`; `Conflict` when others were faster many times.
+    pub async fn put_value(
+        &self,
+        caller: &Principal,
+        name: &ValueName,
+        new: NewValue<'_>,
+    ) -> Result<Written, VaultError> {
+        let owner = access::member(caller)?;
+        let metadata_bytes = new.metadata.map_or(0, str::len);
+        if new.value.len() > self.limits.value_bytes_max || metadata_bytes > METADATA_BYTES_MAX {
+            return Err(VaultError::TooLarge);
+        }
+        let ring = self.key_ring(owner).await?.ok_or(VaultError::KeysMissing)?;
+        let keys = ring.current()?;
+        let attempt = || self.try_put(owner, name, new, &keys);
+        self.turns.retry((owner, name.as_str()), attempt).await
+    }
+
+    async fn try_put(
+        &self,
+        owner: Member,
+        name: &ValueName,
+        new: NewValue<'_>,
+        keys: &StoredKeyPair,
+    ) -> Result<Written, VaultError> {
+        let stored = self.value_row(owner, name).await?;
+        let now = self.clock.utc();
+        let seen = stored.as_ref().filter(|row| visible(row, now));
+        if !new.precondition.holds(seen.map(|row| row.current_version)) {
+            return Err(VaultError::PreconditionFailed);
+        }
+        if new.expires.is_some_and(|expires| expires <= now) {
+            return Err(VaultError::Invalid(Invalid::ExpiryInPast));
+        }
+        let is_new = seen.is_none();
+        let (expected, row) = next_row(owner, name, stored, new.expires, now);
+        let version = row.current_version;
+        let (version_row, wrap) = seal(owner, &row, new, keys, now)?;
+        let put = PutValue {
+            expected,
+            version_row: self.integrity.sign(version_row),
+            row: self.integrity.sign(row),
+            wraps: vec![wrap],
+            versions_kept: self.limits.versions_kept,
+        };
+        self.store.commit(Change::PutValue(put).into()).await?;
+        Ok(Written {
+            version,
+            created: now,
+            is_new,
+        })
+    }
+}
+
+/// The value's row after the write, and what it replaces.
+fn next_row(
+    owner: Member,
+    name: &ValueName,
+    stored: Option<ValueRow>,
+    expires: Option<UtcMillis>,
+    now: UtcMillis,
+) -> (Expect, ValueRow) {
+    match stored {
+        Some(row) => {
+            let next = ValueRow {
+                current_version: row.current_version + 1,
+                updated: now,
+                deleted: None,
+                expires,
+                version: row.version + 1,
+                ..row
+            };
+            (Expect::Version(row.version), next)
+        }
+        None => {
+            let first = ValueRow {
+                record_id: Uuid::now_v7().into(),
+                org_id: owner.org_id,
+                owner: owner.user_id,
+                name: name.as_str().to_owned(),
+                current_version: 1,
+                created: now,
+                updated: now,
+                deleted: None,
+                expires,
+                version: FIRST_VERSION,
+                mac: UNSIGNED,
+            };
+            (Expect::Absent, first)
+        }
+    }
+}
+
+/// Seals value and metadata under a new data key, and wraps that to the owner.
+fn seal(
+    owner: Member,
+    row: &ValueRow,
+    new: NewValue<'_>,
+    keys: &StoredKeyPair,
+    now: UtcMillis,
+) -> Result<(ValueVersionRow, WrapRow), VaultError> {
+    let (record_id, version) = (row.record_id, row.current_version);
+    let place = payload_place(owner, record_id, version);
+    let data_key = DataKey::make().map_err(made)?;
+    let sealed = payload::seal(&data_key, &place, new.value).map_err(made)?;
+    let seal_label = |text: &str| payload::seal_label(&data_key, &place, text.as_bytes());
+    let metadata_box = new.metadata.map(seal_label).transpose().map_err(made)?;
+    let wrap_place = owner_wrap_place(owner, record_id, version, keys.generation);
+    let wraps = wrap_to_all(&data_key, [(&keys.public, wrap_place)]).map_err(made)?;
+    let (_, wrapped) = wraps
+        .first()
+        .ok_or(VaultError::Internal("a data key without a recipient"))?;
+    let wrap = WrapRow {
+        record_id,
+        value_version: version,
+        recipient: owner.user_id,
+        recipient_generation: keys.generation,
+        grant: Grant::Owner,
+        wrap: wrapped.as_bytes().to_vec(),
+    };
+    let version_row = ValueVersionRow {
+        record_id,
+        value_version: version,
+        // A copy, so that envelopes of one suite can be found without reading payloads.
+        header: sealed[..HEADER_BYTES].to_vec(),
+        payload: sealed,
+        metadata_box,
+        created: now,
+        expires: new.expires,
+        mac: UNSIGNED,
+    };
+    Ok((version_row, wrap))
+}
