@@ -5,7 +5,6 @@
 
 #![forbid(unsafe_code)]
 
-mod init;
 mod serve;
 
 use std::process::ExitCode;
@@ -22,15 +21,12 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Make the data directory, the database, the root key file and the first root API key.
-    Init(init::Init),
     /// Run the server until SIGTERM or SIGINT, then finish the requests in flight.
     Serve(Box<serve::Serve>),
 }
 
 fn main() -> ExitCode {
     match Cli::parse().command {
-        Command::Init(init) => init.run(),
         Command::Serve(serve) => serve.run(),
     }
 }

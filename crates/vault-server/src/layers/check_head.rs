@@ -52,14 +52,18 @@ where
     }
 
     fn call(&mut self, request: Request) -> BoxFuture {
-        match check(&request) {
+        match check_head(&request) {
             Ok(()) => Box::pin(self.inner.call(request)),
             Err(problem) => Box::pin(std::future::ready(Err(problem))),
         }
     }
 }
 
-fn check(request: &Request) -> Result<(), Problem> {
+/// Judges a head.
+///
+/// # Errors
+/// `malformed_request`, or `method_not_allowed` for the methods above.
+pub fn check_head<B>(request: &http::Request<B>) -> Result<(), Problem> {
     let method = request.method();
     if method == Method::CONNECT || method == Method::TRACE || method.as_str() == "TRACK" {
         return Err(
@@ -71,7 +75,7 @@ fn check(request: &Request) -> Result<(), Problem> {
     check_transfer_encoding(request.headers())
 }
 
-fn check_host(request: &Request) -> Result<(), Problem> {
+fn check_host<B>(request: &http::Request<B>) -> Result<(), Problem> {
     let refused = |detail| Err(Problem::new(Code::MalformedRequest, detail));
     let mut hosts = request.headers().get_all(header::HOST).iter();
     let (host, second) = (hosts.next(), hosts.next());
@@ -102,7 +106,7 @@ fn check_host(request: &Request) -> Result<(), Problem> {
     }
 }
 
-fn is_http2(request: &Request) -> bool {
+fn is_http2<B>(request: &http::Request<B>) -> bool {
     request.version() == Version::HTTP_2
 }
 

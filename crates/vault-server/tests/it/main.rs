@@ -12,6 +12,7 @@ mod limits;
 mod proxy_decisions;
 mod proxy_exchange;
 mod proxy_failures;
+mod proxy_http2;
 mod proxy_streaming;
 mod shutdown;
 mod support;
