@@ -71,6 +71,7 @@ pub mod account;
 pub mod account_key;
 #[cfg(feature = "argon2-pool")]
 pub mod argon2_pool;
+pub mod audit_chain;
 pub mod context;
 pub mod credential;
 pub mod data_key;
