@@ -114,6 +114,10 @@ struct LimitArgs {
     #[arg(long, env = "SEALGATE_CONNECTIONS_PER_PEER_MAX", default_value_t = defaults::CONNECTIONS_PER_PEER_MAX)]
     connections_per_peer_max: usize,
 
+    /// New connections per second from one IPv4 address or IPv6 /64; bursts may be four times that.
+    #[arg(long, env = "SEALGATE_CONNECTIONS_PER_PEER_PER_SECOND", default_value_t = defaults::CONNECTIONS_PER_PEER_PER_SECOND)]
+    connections_per_peer_per_second: u32,
+
     /// Requests in flight at once, streaming answers included.
     #[arg(long, env = "SEALGATE_REQUESTS_IN_FLIGHT_MAX", default_value_t = defaults::REQUESTS_IN_FLIGHT_MAX)]
     requests_in_flight_max: usize,
@@ -214,6 +218,7 @@ impl LimitArgs {
         Limits {
             connections_max: self.connections_max,
             connections_per_peer_max: self.connections_per_peer_max,
+            connections_per_peer_per_second: self.connections_per_peer_per_second,
             requests_in_flight_max: self.requests_in_flight_max,
             header_bytes_max: self.header_bytes_max,
             api_body_bytes_max: self.api_body_bytes_max,

@@ -6,6 +6,7 @@
 //!
 //! | peer | ended by |
 //! | --- | --- |
+//! | opens too many connections, or too fast | [`peers`]: closed at once |
 //! | sends nothing, or half a version preface | [`watch`]: first request timeout |
 //! | sends a head slowly | hyper: header read timeout |
 //! | keeps a connection without requests | [`watch`]: keep-alive timeout |

@@ -71,10 +71,7 @@ impl Server {
         let limits = &config.limits;
         let setup = WorkerSetup {
             proxy: ProxySetup::new(&config, local_addr)?,
-            peers: Arc::new(Peers::new(
-                limits.connections_max,
-                limits.connections_per_peer_max,
-            )),
+            peers: Arc::new(Peers::new(limits)),
             in_flight: LimitInFlightLayer::new(limits.requests_in_flight_max),
             services,
             tls,

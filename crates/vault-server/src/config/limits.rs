@@ -13,6 +13,8 @@ pub mod defaults {
     pub const CONNECTIONS_MAX: usize = 8_192;
     /// Connections open at once from one peer (an IPv4 address or an IPv6 /64).
     pub const CONNECTIONS_PER_PEER_MAX: usize = 1_024;
+    /// New connections per second from one peer, with a burst of four seconds' worth.
+    pub const CONNECTIONS_PER_PEER_PER_SECOND: u32 = 500;
     /// Pending connections per listener before the kernel refuses.
     pub const LISTEN_BACKLOG: u32 = 1_024;
     /// From accept to a finished TLS handshake.
@@ -90,6 +92,7 @@ const TIME_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 pub struct Limits {
     pub connections_max: usize,
     pub connections_per_peer_max: usize,
+    pub connections_per_peer_per_second: u32,
     pub tls_handshake_timeout: Duration,
     pub first_request_timeout: Duration,
     pub header_read_timeout: Duration,
@@ -117,6 +120,7 @@ impl Default for Limits {
         Self {
             connections_max: CONNECTIONS_MAX,
             connections_per_peer_max: CONNECTIONS_PER_PEER_MAX,
+            connections_per_peer_per_second: CONNECTIONS_PER_PEER_PER_SECOND,
             tls_handshake_timeout: seconds(TLS_HANDSHAKE_TIMEOUT_SECONDS),
             first_request_timeout: seconds(FIRST_REQUEST_TIMEOUT_SECONDS),
             header_read_timeout: seconds(HEADER_READ_TIMEOUT_SECONDS),
@@ -152,6 +156,10 @@ impl Limits {
             (
                 "connections_per_peer_max",
                 self.connections_per_peer_max > 0,
+            ),
+            (
+                "connections_per_peer_per_second",
+                self.connections_per_peer_per_second > 0,
             ),
             ("tls_handshake_timeout", within(self.tls_handshake_timeout)),
             ("first_request_timeout", within(self.first_request_timeout)),

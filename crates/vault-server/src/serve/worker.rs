@@ -131,7 +131,7 @@ async fn admitted(
 ) -> Option<(TcpStream, Admission)> {
     match accepted {
         Ok((stream, peer)) => {
-            let admission = setup.peers.admit(peer.ip());
+            let admission = setup.peers.admit(peer.ip(), tokio::time::Instant::now());
             if admission.is_none() {
                 tracing::debug!("a connection over the bound is closed");
             }
