@@ -8,6 +8,8 @@
 //! Not here: checks that need only the change set itself (`change_set/check.rs`).
 
 mod check;
+mod shares;
+mod wraps;
 
 use crate::error::StoreError;
 use crate::ids::{KeyId, OrgId, RecordId, UserId};
@@ -15,6 +17,10 @@ use crate::rows::{
     AccountBoxRow, ApiKeyRow, KeyPairRow, OrgRow, UserKeysRow, UserRow, ValueRow, ValueVersionRow,
     WrapRow,
 };
+
+pub use shares::ShareChange;
+pub(crate) use wraps::conflict_on;
+pub use wraps::{ReplaceWraps, WrapChange};
 
 /// What every backend answers to a [`Change::ReplaceUserKeys`] that loses or alters a stored key
 /// pair: that private key could never be used again.
@@ -87,8 +93,18 @@ pub enum Change {
         /// its version one higher; and new generations with version 1.
         pairs: Vec<KeyPairRow>,
     },
-    /// Writes a new version of a value, the first one included.
+    /// Writes a new version of a value, the first one included. For a record without shares: with
+    /// any, it is a conflict on [`SHARE_REVISION`](crate::conflict::SHARE_REVISION), so that no write can
+    /// forget a recipient.
     PutValue(PutValue),
+    /// Writes a new version of a value whose wraps were made for the recipients read at this share
+    /// revision ([`ShareStore::recipients`](crate::ShareStore::recipients)); 0 for a new name.
+    PutSharedValue {
+        /// The write.
+        put: PutValue,
+        /// The record's share revision that must be stored.
+        share_revision: u64,
+    },
     /// Replaces the row of a value, not its contents: soft delete, undelete, new expiry.
     /// `current_version` stays as it is.
     ReplaceValue {
@@ -110,6 +126,31 @@ pub enum Change {
     },
     /// Stores a box, replacing an older one, if its wrap still exists; otherwise does nothing.
     PutAccountBox(AccountBoxRow),
+    /// Changes wraps or boxes of a record of any kind.
+    Wrap(WrapChange),
+    /// Changes a share.
+    Share(ShareChange),
+}
+
+macro_rules! change_of_noun {
+    ($($variant:ident($change:ty)),+ $(,)?) => {$(
+        impl From<$change> for Change {
+            fn from(change: $change) -> Self {
+                Self::$variant(change)
+            }
+        }
+
+        impl From<$change> for ChangeSet {
+            fn from(change: $change) -> Self {
+                Change::$variant(change).into()
+            }
+        }
+    )+};
+}
+
+change_of_noun! {
+    Wrap(WrapChange),
+    Share(ShareChange),
 }
 
 /// A new version of a value.
@@ -145,6 +186,8 @@ pub struct Committed {
     pub versions_erased: u64,
     /// Account boxes stored; the others had lost their wrap.
     pub account_boxes_stored: u64,
+    /// Boxes of aliases stored; the others had lost their share.
+    pub alias_boxes_stored: u64,
 }
 
 impl ChangeSet {

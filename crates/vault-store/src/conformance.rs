@@ -24,8 +24,11 @@ pub mod keys;
 pub mod lists;
 pub mod races;
 pub mod sample;
+pub mod share_races;
+pub mod shares;
 pub mod users;
 pub mod values;
+pub mod wraps;
 
 use std::fmt::Debug;
 
@@ -68,6 +71,22 @@ macro_rules! conformance_suite {
             races::one_of_many_replacers_wins,
             races::no_increment_is_lost,
             races::reads_never_see_half_a_change_set,
+            wraps::a_wrap_is_rotated_once,
+            wraps::what_is_left_of_a_generation_is_listed,
+            wraps::wraps_are_replaced_under_the_version_of_their_record,
+            wraps::a_batch_reads_values_in_order,
+            wraps::versions_are_listed_without_contents,
+            shares::a_share_comes_with_its_wraps,
+            shares::malformed_shares_are_refused,
+            shares::replacing_a_share_replaces_its_wraps,
+            shares::revoking_takes_wraps_and_boxes_along,
+            shares::shares_are_listed_for_both_parties,
+            shares::expired_shares_are_hidden_and_swept,
+            shares::shares_of_hidden_values_are_hidden,
+            shares::a_write_knows_its_recipients,
+            shares::shares_go_with_their_record,
+            share_races::every_version_reaches_every_share,
+            share_races::one_of_many_sharers_wins,
         }
     };
     (@list $name:ident, $fresh:path; $($group:ident :: $promise:ident),+ $(,)?) => {

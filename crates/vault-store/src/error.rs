@@ -59,6 +59,16 @@ pub mod conflict {
     pub const USER_KEYS: &str = "user_keys";
     /// A value.
     pub const VALUE: &str = "value";
+    /// A file.
+    pub const FILE: &str = "file";
+    /// A credential.
+    pub const CREDENTIAL: &str = "credential";
+    /// A share row.
+    pub const SHARE: &str = "share";
+    /// The shares of a record are others than those a write knew of.
+    pub const SHARE_REVISION: &str = "share_revision";
+    /// A wrapped key.
+    pub const WRAP: &str = "wrap";
     /// The organisation, user or recipient that a new row belongs to does not exist.
     pub const PARENT: &str = "parent";
 }

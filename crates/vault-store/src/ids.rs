@@ -66,12 +66,28 @@ uuid_id! {
     UserId
 }
 uuid_id! {
-    /// One stored record: a value keeps its record id through all its versions.
+    /// One stored record: a value, a file or a credential. It stays the same through all versions.
     RecordId
 }
 uuid_id! {
     /// A share of a record with another user.
     ShareId
+}
+uuid_id! {
+    /// The body of a file, kept outside the database. A new body has a new id.
+    BlobId
+}
+uuid_id! {
+    /// An access token, as its box knows it. Its public id is a [`KeyId`].
+    TokenId
+}
+uuid_id! {
+    /// One set of recovery shares. A new set makes the older ones useless.
+    RecoverySetId
+}
+uuid_id! {
+    /// One staged restore of a user's private keys.
+    RestoreId
 }
 
 /// Characters in a [`KeyId`].

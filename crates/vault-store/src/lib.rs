@@ -53,12 +53,18 @@ pub mod rows;
 pub mod sqlite;
 mod store;
 
-pub use change_set::{Change, ChangeSet, Committed, Expect, PutValue};
+pub use change_set::{
+    Change, ChangeSet, Committed, Expect, PutValue, ReplaceWraps, ShareChange, WrapChange,
+};
 pub use error::{Cause, StoreError, conflict};
-pub use ids::{KEY_ID_CHARS, KeyId, OrgId, RecordId, ShareId, UserId, UtcMillis};
+pub use ids::{
+    BlobId, KEY_ID_CHARS, KeyId, OrgId, RecordId, RecoverySetId, RestoreId, ShareId, TokenId,
+    UserId, UtcMillis,
+};
 pub use memory::MemoryStore;
 pub use sqlite::{OpenError, OpenMode, SqliteOptions, SqliteStore};
 pub use store::{
-    ApiKeyAndUser, KeyRing, KeyStore, ListValues, OrgStore, Page, Store, UserAndPublicKey,
-    UserStore, ValueName, ValueRead, ValueStore,
+    ApiKeyAndUser, InboundShare, KeyRing, KeyStore, ListInbound, ListValues, OrgStore, Page,
+    Recipient, Recipients, RotationStore, ShareStore, SharedValueRead, Store, StoredWrap,
+    UserAndPublicKey, UserStore, ValueName, ValueRead, ValueStore, ValueVersionInfo, WrapPlace,
 };

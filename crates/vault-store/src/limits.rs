@@ -14,6 +14,12 @@ pub const CHANGE_SET_BYTES_MAX: usize = 32 * 1024 * 1024;
 pub const GENERATIONS_MAX: usize = 1_000;
 /// Wrapped keys of one version: its owner and all its recipients.
 pub const WRAPS_MAX: usize = 10_000;
+/// Shares of one record.
+pub const SHARES_PER_RECORD_MAX: u32 = 1_000;
+/// Values in one batch read.
+pub const BATCH_MAX: usize = 100;
+/// Bytes of contents in one batch read.
+pub const BATCH_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// Versions of a value that can be kept.
 pub const VERSIONS_KEPT_MAX: u32 = 10_000;
 

@@ -4,6 +4,8 @@
 //! without a file. It keeps nothing when it is dropped.
 
 mod apply;
+mod shares;
+mod wraps;
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -13,15 +15,15 @@ use async_trait::async_trait;
 
 use crate::change_set::{ChangeSet, Committed};
 use crate::error::StoreError;
-use crate::ids::{KeyId, OrgId, RecordId, UserId};
-use crate::limits::LIST_LIMIT_MAX;
+use crate::ids::{KeyId, OrgId, RecordId, ShareId, UserId};
+use crate::limits::{BATCH_BYTES_MAX, BATCH_MAX, LIST_LIMIT_MAX};
 use crate::rows::{
-    AccountBoxRow, ApiKeyOwner, ApiKeyRow, KeyPairRow, OrgRow, UserKeysRow, UserRow, ValueRow,
-    ValueVersionRow, WrapRow,
+    AccountBoxRow, AliasBoxRow, ApiKeyOwner, ApiKeyRow, KeyPairRow, OrgRow, Record, ShareRow,
+    UserKeysRow, UserRow, ValueRow, ValueVersionRow, WrapRow,
 };
 use crate::store::{
     ApiKeyAndUser, KeyRing, KeyStore, ListValues, OrgStore, Page, Store, UserAndPublicKey,
-    UserStore, ValueName, ValueRead, ValueStore,
+    UserStore, ValueName, ValueRead, ValueStore, ValueVersionInfo,
 };
 
 /// A store in memory.
@@ -39,8 +41,12 @@ struct Tables {
     key_pairs: BTreeMap<(OrgId, UserId, u32), KeyPairRow>,
     values: BTreeMap<(OrgId, UserId, String), ValueRow>,
     versions: BTreeMap<(RecordId, u64), ValueVersionRow>,
-    wraps: BTreeMap<(RecordId, u64, UserId), WrapRow>,
-    account_boxes: BTreeMap<(RecordId, u64, UserId), AccountBoxRow>,
+    wraps: BTreeMap<(Record, u64, UserId), WrapRow>,
+    account_boxes: BTreeMap<(Record, u64, UserId), AccountBoxRow>,
+    shares: BTreeMap<ShareId, ShareRow>,
+    alias_boxes: BTreeMap<ShareId, AliasBoxRow>,
+    /// Absent for a record whose shares never changed.
+    share_revisions: BTreeMap<Record, u64>,
 }
 
 impl MemoryStore {
@@ -68,6 +74,24 @@ impl Tables {
         self.key_pairs
             .get(&(org_id, user_id, keys.current_generation))
             .cloned()
+    }
+
+    fn read(
+        &self,
+        value: &ValueRow,
+        value_version: Option<u64>,
+        reader: UserId,
+    ) -> Option<ValueRead> {
+        let version = value_version.unwrap_or(value.current_version);
+        let place = (Record::value(value.record_id), version, reader);
+        self.versions
+            .get(&(value.record_id, version))
+            .map(|version| ValueRead {
+                value: value.clone(),
+                version: version.clone(),
+                wrap: self.wraps.get(&place).cloned(),
+                account_box: self.account_boxes.get(&place).cloned(),
+            })
     }
 
     fn value(&self, name: ValueName<'_>) -> Option<&ValueRow> {
@@ -196,17 +220,52 @@ impl ValueStore for MemoryStore {
         let Some(value) = tables.value(name) else {
             return Ok(None);
         };
-        let place = (
-            value.record_id,
-            value_version.unwrap_or(value.current_version),
-        );
-        let wrap_place = (place.0, place.1, reader);
-        Ok(tables.versions.get(&place).map(|version| ValueRead {
-            value: value.clone(),
-            version: version.clone(),
-            wrap: tables.wraps.get(&wrap_place).cloned(),
-            account_box: tables.account_boxes.get(&wrap_place).cloned(),
-        }))
+        Ok(tables.read(value, value_version, reader))
+    }
+
+    async fn read_values(
+        &self,
+        names: &[ValueName<'_>],
+        reader: UserId,
+    ) -> Result<Vec<Option<ValueRead>>, StoreError> {
+        if names.len() > BATCH_MAX {
+            return Err(StoreError::TooLarge("values of a batch read"));
+        }
+        let tables = self.tables();
+        let found: Vec<_> = names
+            .iter()
+            .map(|name| tables.read(tables.value(*name)?, None, reader))
+            .collect();
+        let bytes: usize = found.iter().flatten().map(ValueRead::content_bytes).sum();
+        if bytes > BATCH_BYTES_MAX {
+            return Err(StoreError::TooLarge("bytes of a batch read"));
+        }
+        Ok(found)
+    }
+
+    async fn versions(
+        &self,
+        name: ValueName<'_>,
+        after: Option<u64>,
+        limit: u32,
+    ) -> Result<Page<ValueVersionInfo>, StoreError> {
+        let tables = self.tables();
+        let Some(value) = tables.value(name) else {
+            return Ok(page(std::iter::empty(), limit));
+        };
+        let kept = tables
+            .versions
+            .values()
+            .filter(|row| row.record_id == value.record_id)
+            .filter(|row| row.value_version > after.unwrap_or(0));
+        let infos = kept.map(|row| ValueVersionInfo {
+            record_id: row.record_id,
+            value_version: row.value_version,
+            created: row.created,
+            expires: row.expires,
+            payload_bytes: row.payload.len() as u64,
+        });
+        Ok(page(infos, limit))
     }
 
     async fn values(&self, list: ListValues<'_>) -> Result<Page<ValueRow>, StoreError> {
@@ -226,11 +285,12 @@ impl ValueStore for MemoryStore {
         value_version: u64,
     ) -> Result<Vec<WrapRow>, StoreError> {
         let tables = self.tables();
+        let place = (Record::value(record_id), value_version);
         let of_version = tables
             .wraps
-            .values()
-            .filter(|wrap| (wrap.record_id, wrap.value_version) == (record_id, value_version));
-        Ok(of_version.cloned().collect())
+            .iter()
+            .filter(|(found, _)| (found.0, found.1) == place);
+        Ok(of_version.map(|(_, wrap)| wrap.clone()).collect())
     }
 }
 

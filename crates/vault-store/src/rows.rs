@@ -9,6 +9,8 @@
 mod api_keys;
 mod keys;
 mod orgs;
+mod records;
+mod shares;
 mod users;
 mod values;
 
@@ -17,6 +19,8 @@ use std::fmt;
 pub use api_keys::{ApiKeyOwner, ApiKeyRow};
 pub use keys::{KeyPairRow, UserKeysRow};
 pub use orgs::OrgRow;
+pub use records::{Record, RecordKind};
+pub use shares::{AliasBoxRow, Permission, ShareRow};
 pub use users::UserRow;
 pub use values::{AccountBoxRow, Grant, ValueRow, ValueVersionRow, WrapRow};
 

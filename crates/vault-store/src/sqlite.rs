@@ -14,9 +14,12 @@ mod open;
 mod orgs;
 mod query;
 mod readers;
+mod rotation;
+mod shares;
 mod store;
 mod users;
 mod values;
+mod wraps;
 mod writer;
 
 use std::path::Path;

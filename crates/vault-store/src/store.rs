@@ -7,6 +7,9 @@
 //! (lists say what they leave out): the caller checks a row's MAC before it believes its fields.
 //! Not here: who may read what, and the meaning of the bytes.
 
+mod rotation;
+mod shares;
+
 use async_trait::async_trait;
 
 use crate::change_set::{ChangeSet, Committed};
@@ -16,6 +19,9 @@ use crate::rows::{
     AccountBoxRow, ApiKeyRow, KeyPairRow, OrgRow, UserKeysRow, UserRow, ValueRow, ValueVersionRow,
     WrapRow,
 };
+
+pub use rotation::{RotationStore, StoredWrap, WrapPlace};
+pub use shares::{InboundShare, ListInbound, Recipient, Recipients, ShareStore, SharedValueRead};
 
 /// One page of a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,6 +82,31 @@ pub struct ValueRead {
     pub wrap: Option<WrapRow>,
     /// The data key under the reader's account key, if it is cached.
     pub account_box: Option<AccountBoxRow>,
+}
+
+impl ValueRead {
+    /// Bytes of what is sealed, which a batch read is bounded by.
+    pub(crate) fn content_bytes(&self) -> usize {
+        let metadata = self.version.metadata_box.as_ref().map_or(0, Vec::len);
+        self.version.payload.len() + metadata
+    }
+}
+
+/// What a list of versions tells about one, without its contents.
+///
+/// The MAC of a version covers its contents, so nothing here is authenticated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ValueVersionInfo {
+    /// Which record.
+    pub record_id: RecordId,
+    /// Which version.
+    pub value_version: u64,
+    /// When it was written.
+    pub created: UtcMillis,
+    /// When it expires, if ever.
+    pub expires: Option<UtcMillis>,
+    /// Bytes of the sealed value.
+    pub payload_bytes: u64,
 }
 
 /// Which names to list.
@@ -166,6 +197,26 @@ pub trait ValueStore: Send + Sync {
     /// Values of one owner, sorted by the bytes of their names, neither soft-deleted nor expired.
     async fn values(&self, list: ListValues<'_>) -> Result<Page<ValueRow>, StoreError>;
 
+    /// Several values at one moment, each its current version with what `reader` needs to open it;
+    /// in the order of `names`, `None` where there is none. At most
+    /// [`BATCH_MAX`](crate::limits::BATCH_MAX) names and
+    /// [`BATCH_BYTES_MAX`](crate::limits::BATCH_BYTES_MAX) of contents, else
+    /// [`StoreError::TooLarge`].
+    async fn read_values(
+        &self,
+        names: &[ValueName<'_>],
+        reader: UserId,
+    ) -> Result<Vec<Option<ValueRead>>, StoreError>;
+
+    /// Versions of one value that are kept, ascending, after `after`, expired ones too. Empty for
+    /// a value that is absent.
+    async fn versions(
+        &self,
+        name: ValueName<'_>,
+        after: Option<u64>,
+        limit: u32,
+    ) -> Result<Page<ValueVersionInfo>, StoreError>;
+
     /// Every wrap of one version by ascending recipient.
     async fn wraps(
         &self,
@@ -176,7 +227,7 @@ pub trait ValueStore: Send + Sync {
 
 /// A place where rows are kept.
 #[async_trait]
-pub trait Store: OrgStore + UserStore + KeyStore + ValueStore {
+pub trait Store: OrgStore + UserStore + KeyStore + ValueStore + ShareStore + RotationStore {
     /// Applies a change set whole or not at all. Durable when it returns `Ok`.
     ///
     /// Dropping the future does not take the change set back: it may still be applied.

@@ -3,6 +3,8 @@
 //! Both backends call this first, so that they refuse the same things with the same words, and so
 //! that no row reaches a table whose constraints it breaks.
 
+mod wraps;
+
 use std::collections::BTreeSet;
 
 use super::{Change, ChangeSet, Expect, PutValue};
@@ -15,6 +17,8 @@ use crate::rows::{
 
 /// Room a row takes beside its variable parts, rounded up.
 const ROW_BYTES: usize = 256;
+
+const OUT_OF_RANGE: StoreError = StoreError::Invalid("a version out of range");
 
 type Checked = Result<usize, StoreError>;
 
@@ -67,6 +71,10 @@ fn change(change: &Change) -> Checked {
             user_keys(keys, pairs)
         }
         Change::PutValue(put) => put_value(put),
+        Change::PutSharedValue {
+            put,
+            share_revision,
+        } => storable(*share_revision).and_then(|()| put_value(put)),
         Change::ReplaceValue {
             expected_version,
             row,
@@ -78,6 +86,8 @@ fn change(change: &Change) -> Checked {
             expected_version, ..
         } => countable(*expected_version).map(|()| ROW_BYTES),
         Change::PutAccountBox(row) => account_box(row),
+        Change::Wrap(change) => wraps::wrap_change(change),
+        Change::Share(change) => wraps::share_change(change),
     }
 }
 
@@ -179,7 +189,7 @@ fn put_value(put: &PutValue) -> Checked {
             "a value and its current version expire apart",
         ));
     }
-    Ok(value(&put.row)? + value_version(version)? + wraps(&put.wraps, place)?)
+    Ok(value(&put.row)? + value_version(version)? + wraps_of_version(&put.wraps, place)?)
 }
 
 fn value(row: &ValueRow) -> Checked {
@@ -201,7 +211,7 @@ fn value_version(row: &ValueVersionRow) -> Checked {
         + within(&row.payload, 1, limits::PAYLOAD_BYTES_MAX, "payload")?)
 }
 
-fn wraps(wraps: &[WrapRow], place: (crate::RecordId, u64)) -> Checked {
+fn wraps_of_version(wraps: &[WrapRow], place: (crate::RecordId, u64)) -> Checked {
     if wraps.len() > limits::WRAPS_MAX {
         return Err(StoreError::TooLarge("wraps of a version"));
     }
@@ -256,10 +266,14 @@ fn next(expected: u64, version: u64) -> Result<(), StoreError> {
     Err(StoreError::Invalid("a replacing row is one version higher"))
 }
 
-/// Backends count in signed 64-bit integers.
 fn countable(number: u64) -> Result<(), StoreError> {
-    if number >= 1 && i64::try_from(number).is_ok() {
-        return Ok(());
+    if number >= 1 {
+        return storable(number);
     }
-    Err(StoreError::Invalid("a version out of range"))
+    Err(OUT_OF_RANGE)
+}
+
+/// Backends count in signed 64-bit integers.
+fn storable(number: u64) -> Result<(), StoreError> {
+    i64::try_from(number).map(drop).map_err(|_| OUT_OF_RANGE)
 }

@@ -1,5 +1,7 @@
 //! Rows to test with: small numbers in, whole rows out.
 
+mod shares;
+
 use crate::change_set::{Change, Expect, PutValue};
 use crate::ids::{KeyId, OrgId, RecordId, UserId, UtcMillis};
 use crate::limits::VERSIONS_KEPT_MAX;
@@ -8,6 +10,8 @@ use crate::rows::{
     ValueRow, ValueVersionRow, WrapRow,
 };
 use crate::store::{ListValues, ValueName};
+
+pub use shares::{alias_box, insert_share, put_shared, share, share_id, share_wrap, value_record};
 
 /// The time at which samples are made.
 pub const NOW: UtcMillis = UtcMillis(1_800_000_000_000);

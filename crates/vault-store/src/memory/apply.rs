@@ -7,11 +7,11 @@ use crate::change_set::{Change, ChangeSet, Committed, Expect, NOT_A_CONTINUATION
 use crate::error::{StoreError, conflict};
 use crate::ids::{OrgId, RecordId, UserId};
 use crate::rows::{
-    AccountBoxRow, ApiKeyOwner, ApiKeyRow, FIRST_VERSION, KeyPairRow, OrgRow, UserKeysRow, UserRow,
-    ValueRow,
+    ApiKeyOwner, ApiKeyRow, FIRST_VERSION, KeyPairRow, OrgRow, Record, RecordKind, UserKeysRow,
+    UserRow, ValueRow,
 };
 
-type Applied = Result<(), StoreError>;
+pub(super) type Applied = Result<(), StoreError>;
 
 impl Tables {
     pub(super) fn apply(&mut self, changes: &ChangeSet) -> Result<Committed, StoreError> {
@@ -54,7 +54,16 @@ impl Tables {
                 keys,
                 pairs,
             } => self.replace_user_keys(*expected_version, keys, pairs),
-            Change::PutValue(put) => self.put_value(put, committed),
+            Change::PutValue(put) => self.put_value(put, committed, |tables| {
+                let mut shares = tables.shares_of(Record::value(put.row.record_id));
+                require(shares.next().is_none(), conflict::SHARE_REVISION)
+            }),
+            Change::PutSharedValue {
+                put,
+                share_revision,
+            } => self.put_value(put, committed, |tables| {
+                tables.expect_revision(Record::value(put.row.record_id), *share_revision)
+            }),
             Change::ReplaceValue {
                 expected_version,
                 row,
@@ -65,7 +74,12 @@ impl Tables {
                 record_id,
                 expected_version,
             } => self.destroy(*org_id, *owner, *record_id, *expected_version),
-            Change::PutAccountBox(row) => self.put_account_box(row, committed),
+            Change::PutAccountBox(row) => {
+                self.put_box(RecordKind::Value, row, committed);
+                Ok(())
+            }
+            Change::Wrap(change) => self.wrap_change(change, committed),
+            Change::Share(change) => self.share_change(change, committed),
         }
     }
 
@@ -154,24 +168,24 @@ impl Tables {
         Ok(())
     }
 
-    fn put_value(&mut self, put: &PutValue, committed: &mut Committed) -> Applied {
+    fn put_value(
+        &mut self,
+        put: &PutValue,
+        committed: &mut Committed,
+        expect_shares: impl FnOnce(&Self) -> Applied,
+    ) -> Applied {
         match put.expected {
             Expect::Absent => self.insert_value(&put.row)?,
             Expect::Version(expected) => {
                 self.replace_value(expected, put.row.current_version - 1, &put.row)?;
             }
         }
+        expect_shares(self)?;
         let (record_id, newest) = (put.row.record_id, put.row.current_version);
         self.versions
             .insert((record_id, newest), put.version_row.clone());
         for wrap in &put.wraps {
-            let known = self
-                .users
-                .values()
-                .any(|user| user.user_id == wrap.recipient);
-            require(known, conflict::PARENT)?;
-            self.wraps
-                .insert((record_id, newest, wrap.recipient), wrap.clone());
+            self.insert_wrap(RecordKind::Value, wrap)?;
         }
         let newest_erased = newest.saturating_sub(u64::from(put.versions_kept));
         committed.versions_erased += self.erase_versions(record_id, newest_erased);
@@ -217,6 +231,7 @@ impl Tables {
         });
         require(self.values.len() < before, conflict::VALUE)?;
         self.erase_versions(record_id, u64::MAX);
+        self.forget_shares(Record::value(record_id));
         Ok(())
     }
 
@@ -225,20 +240,8 @@ impl Tables {
         let before = self.versions.len();
         self.versions
             .retain(|place, _| place.0 != record_id || place.1 > newest_erased);
-        self.wraps
-            .retain(|place, _| place.0 != record_id || place.1 > newest_erased);
-        self.account_boxes
-            .retain(|place, _| place.0 != record_id || place.1 > newest_erased);
+        self.erase_wraps_up_to(Record::value(record_id), newest_erased);
         (before - self.versions.len()) as u64
-    }
-
-    fn put_account_box(&mut self, row: &AccountBoxRow, committed: &mut Committed) -> Applied {
-        let place = (row.record_id, row.value_version, row.recipient);
-        if self.wraps.contains_key(&place) {
-            self.account_boxes.insert(place, row.clone());
-            committed.account_boxes_stored += 1;
-        }
-        Ok(())
     }
 }
 
@@ -248,7 +251,7 @@ fn continues(old: &KeyPairRow, new: &KeyPairRow) -> bool {
         && new.version == old.version + 1
 }
 
-fn insert<K: Ord, R: Clone>(
+pub(super) fn insert<K: Ord, R: Clone>(
     table: &mut BTreeMap<K, R>,
     key: K,
     row: &R,
@@ -263,7 +266,7 @@ fn insert<K: Ord, R: Clone>(
     }
 }
 
-fn replace<R: Clone>(
+pub(super) fn replace<R: Clone>(
     stored: Option<&mut R>,
     row: &R,
     what: &'static str,
@@ -278,7 +281,7 @@ fn replace<R: Clone>(
     }
 }
 
-fn require(holds: bool, what: &'static str) -> Applied {
+pub(super) fn require(holds: bool, what: &'static str) -> Applied {
     if holds {
         Ok(())
     } else {

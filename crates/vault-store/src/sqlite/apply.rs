@@ -2,9 +2,10 @@
 
 use rusqlite::Connection;
 
-use super::{api_keys, keys, orgs, users, values};
+use super::{api_keys, keys, orgs, shares, users, values, wraps};
 use crate::change_set::{Change, ChangeSet, Committed};
 use crate::error::StoreError;
+use crate::rows::RecordKind;
 
 pub(super) fn change_set(db: &Connection, changes: &ChangeSet) -> Result<Committed, StoreError> {
     let mut committed = Committed::default();
@@ -41,7 +42,11 @@ fn change(db: &Connection, change: &Change, committed: &mut Committed) -> Result
             keys,
             pairs,
         } => keys::replace(db, *expected_version, keys, pairs),
-        Change::PutValue(put) => values::put(db, put, committed),
+        Change::PutValue(put) => values::put(db, put, None, committed),
+        Change::PutSharedValue {
+            put,
+            share_revision,
+        } => values::put(db, put, Some(*share_revision), committed),
         Change::ReplaceValue {
             expected_version,
             row,
@@ -52,6 +57,8 @@ fn change(db: &Connection, change: &Change, committed: &mut Committed) -> Result
             record_id,
             expected_version,
         } => values::destroy(db, (*org_id, *owner), *record_id, *expected_version),
-        Change::PutAccountBox(row) => values::put_account_box(db, row, committed),
+        Change::PutAccountBox(row) => wraps::put_box(db, RecordKind::Value, row, committed),
+        Change::Wrap(change) => wraps::apply(db, change, committed),
+        Change::Share(change) => shares::apply(db, change, committed),
     }
 }

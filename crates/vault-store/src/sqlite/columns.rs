@@ -4,8 +4,10 @@
 
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 
-use crate::ids::{KeyId, OrgId, RecordId, ShareId, UserId, UtcMillis};
-use crate::rows::RowMac;
+use crate::ids::{
+    BlobId, KeyId, OrgId, RecordId, RecoverySetId, RestoreId, ShareId, TokenId, UserId, UtcMillis,
+};
+use crate::rows::{Grant, Permission, RecordKind, RowMac};
 
 macro_rules! id_column {
     ($($name:ident),+) => {$(
@@ -23,7 +25,54 @@ macro_rules! id_column {
     )+};
 }
 
-id_column!(OrgId, UserId, RecordId, ShareId);
+id_column!(
+    OrgId,
+    UserId,
+    RecordId,
+    ShareId,
+    BlobId,
+    TokenId,
+    RecoverySetId,
+    RestoreId
+);
+
+macro_rules! number_column {
+    ($($name:ident),+) => {$(
+        impl ToSql for $name {
+            fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+                Ok(self.number().into())
+            }
+        }
+
+        impl FromSql for $name {
+            fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+                let number = i64::column_result(value)?;
+                u8::try_from(number)
+                    .ok()
+                    .and_then(Self::from_number)
+                    .ok_or(FromSqlError::OutOfRange(number))
+            }
+        }
+    )+};
+}
+
+number_column!(RecordKind, Permission);
+
+/// Null stands for the owner.
+impl ToSql for Grant {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        match self {
+            Self::Owner => Ok(ToSqlOutput::Borrowed(ValueRef::Null)),
+            Self::Share(share_id) => share_id.to_sql(),
+        }
+    }
+}
+
+impl FromSql for Grant {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        Option::<ShareId>::column_result(value).map(|share| share.map_or(Self::Owner, Self::Share))
+    }
+}
 
 impl ToSql for KeyId {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {

@@ -11,9 +11,10 @@ use super::open::OpenError;
 pub(super) const APPLICATION_ID: i32 = 0x5367_6C74;
 
 /// In order; the first leads to schema 1. Released ones are never edited.
-const MIGRATIONS: &[&str] = &[include_str!(
-    "../../migrations/sqlite/0001_users_keys_values.sql"
-)];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../../migrations/sqlite/0001_users_keys_values.sql"),
+    include_str!("../../migrations/sqlite/0002_shares_files_credentials_tokens_recovery_audit.sql"),
+];
 
 /// Whose file this is, and how far its schema is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -78,7 +78,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// The log is cut back to this size after a checkpoint.
 const WAL_BYTES_KEPT: i64 = 64 * 1024 * 1024;
 /// More than the crate has statements.
-const STATEMENTS_CACHED: usize = 64;
+const STATEMENTS_CACHED: usize = 256;
 /// <https://www.sqlite.org/fileformat.html#the_database_header>
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 

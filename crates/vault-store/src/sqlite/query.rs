@@ -29,6 +29,15 @@ pub(super) fn one<T>(
         .map_err(store_error)
 }
 
+/// The one number of a query, if it has a row.
+pub(super) fn count(
+    db: &Connection,
+    sql: &str,
+    params: &[&dyn ToSql],
+) -> std::result::Result<Option<u64>, StoreError> {
+    one(db, sql, params, |columns| columns.count())
+}
+
 /// All rows of a query that is bounded by what is stored.
 pub(super) fn all<T>(
     db: &Connection,

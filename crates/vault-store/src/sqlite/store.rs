@@ -7,10 +7,11 @@ use super::{SqliteStore, api_keys, keys, orgs, users, values};
 use crate::change_set::{ChangeSet, Committed};
 use crate::error::StoreError;
 use crate::ids::{KeyId, OrgId, RecordId, UserId};
+use crate::limits::BATCH_MAX;
 use crate::rows::{ApiKeyRow, KeyPairRow, OrgRow, UserRow, ValueRow, WrapRow};
 use crate::store::{
     ApiKeyAndUser, KeyRing, KeyStore, ListValues, OrgStore, Page, Store, UserAndPublicKey,
-    UserStore, ValueName, ValueRead, ValueStore,
+    UserStore, ValueName, ValueRead, ValueStore, ValueVersionInfo,
 };
 
 #[async_trait]
@@ -160,6 +161,58 @@ impl ValueStore for SqliteStore {
                         now,
                     },
                 )
+            })
+            .await
+    }
+
+    async fn read_values(
+        &self,
+        names: &[ValueName<'_>],
+        reader: UserId,
+    ) -> Result<Vec<Option<ValueRead>>, StoreError> {
+        if names.len() > BATCH_MAX {
+            return Err(StoreError::TooLarge("values of a batch read"));
+        }
+        let owned: Vec<_> = names
+            .iter()
+            .map(|one| (one.org_id, one.owner, one.name.to_owned()))
+            .collect();
+        self.readers
+            .run(move |db| {
+                let names: Vec<_> = owned
+                    .iter()
+                    .map(|(org_id, owner, name)| ValueName {
+                        org_id: *org_id,
+                        owner: *owner,
+                        name,
+                    })
+                    .collect();
+                let transaction = db.transaction().map_err(store_error)?;
+                values::read_many(&transaction, &names, reader)
+            })
+            .await
+    }
+
+    async fn versions(
+        &self,
+        name: ValueName<'_>,
+        after: Option<u64>,
+        limit: u32,
+    ) -> Result<Page<ValueVersionInfo>, StoreError> {
+        let ValueName {
+            org_id,
+            owner,
+            name,
+        } = name;
+        let name = name.to_owned();
+        self.readers
+            .run(move |db| {
+                let name = ValueName {
+                    org_id,
+                    owner,
+                    name: &name,
+                };
+                values::versions(db, name, after, limit)
             })
             .await
     }

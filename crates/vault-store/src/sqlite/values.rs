@@ -6,38 +6,71 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, params};
 
 use super::columns::Columns;
-use super::query;
+use super::{query, shares, wraps};
 use crate::error::StoreError;
-use crate::ids::{RecordId, UserId};
-use crate::limits::WRAPS_MAX;
-use crate::rows::{AccountBoxRow, Grant, ValueRow, ValueVersionRow, WrapRow};
-use crate::store::{ListValues, Page, ValueName, ValueRead};
+use crate::ids::{RecordId, ShareId, UserId};
+use crate::limits::{BATCH_BYTES_MAX, WRAPS_MAX};
+use crate::rows::{AccountBoxRow, ValueRow, ValueVersionRow, WrapRow};
+use crate::store::{ListValues, Page, SharedValueRead, ValueName, ValueRead, ValueVersionInfo};
 
-pub(super) use write::{destroy, put, put_account_box, replace};
+pub(super) use write::{destroy, put, replace};
 
 const VERSION_WIDTH: usize = 9;
-const WRAP_WIDTH: usize = 6;
-const BOX_WIDTH: usize = 4;
 
 const ONE: &str = "SELECT record_id, org_id, owner, name, current_version, created, updated, \
     deleted, expires, version, mac_key, mac FROM vault_values \
     WHERE org_id = ?1 AND owner = ?2 AND name = ?3";
 
+/// What [`decode_read`] takes, of value `v`, version `n`, wrap `w` and box `b`.
+macro_rules! read_columns {
+    () => {
+        "v.record_id, v.org_id, v.owner, v.name, v.current_version, v.created, \
+        v.updated, v.deleted, v.expires, v.version, v.mac_key, v.mac, \
+        n.record_id, n.value_version, n.header, n.payload, n.metadata_box, n.created, n.expires, \
+        n.mac_key, n.mac, \
+        w.record_id, w.value_version, w.recipient, w.recipient_generation, w.share_id, w.wrap, \
+        b.record_id, b.value_version, b.recipient, b.account_box"
+    };
+}
+
+/// Version ?2 of `v`, or the current one, and what `$reader` needs to open it.
+macro_rules! read_joins {
+    ($reader:literal) => {
+        concat!(
+            "LEFT JOIN value_versions n ON n.record_id = v.record_id \
+                AND n.value_version = coalesce(?2, v.current_version) \
+            LEFT JOIN wraps w ON w.record_id = n.record_id \
+                AND w.value_version = n.value_version AND w.recipient = ",
+            $reader,
+            " LEFT JOIN account_boxes b ON b.record_id = w.record_id \
+                AND b.value_version = w.value_version AND b.recipient = w.recipient "
+        )
+    };
+}
+
 // One statement sees one snapshot.
-const READ: &str = "SELECT v.record_id, v.org_id, v.owner, v.name, v.current_version, v.created, \
-    v.updated, v.deleted, v.expires, v.version, v.mac_key, v.mac, \
-    n.record_id, n.value_version, n.header, n.payload, n.metadata_box, n.created, n.expires, \
-    n.mac_key, n.mac, \
-    w.record_id, w.value_version, w.recipient, w.recipient_generation, w.share_id, w.wrap, \
-    b.record_id, b.value_version, b.recipient, b.account_box \
-    FROM vault_values v \
-    LEFT JOIN value_versions n ON n.record_id = v.record_id \
-        AND n.value_version = coalesce(?4, v.current_version) \
-    LEFT JOIN wraps w ON w.record_id = n.record_id AND w.value_version = n.value_version \
-        AND w.recipient = ?5 \
-    LEFT JOIN account_boxes b ON b.record_id = w.record_id AND b.value_version = w.value_version \
-        AND b.recipient = w.recipient \
-    WHERE v.org_id = ?1 AND v.owner = ?2 AND v.name = ?3";
+const READ: &str = concat!(
+    "SELECT ",
+    read_columns!(),
+    " FROM vault_values v ",
+    read_joins!("?1"),
+    "WHERE v.org_id = ?3 AND v.owner = ?4 AND v.name = ?5"
+);
+
+const READ_SHARED: &str = concat!(
+    "SELECT ",
+    shares::share_columns!("s"),
+    ", ",
+    read_columns!(),
+    " FROM shares s JOIN vault_values v ON v.record_id = s.of_value ",
+    read_joins!("s.recipient"),
+    "WHERE s.share_id = ?1"
+);
+
+const VERSIONS: &str = "SELECT n.record_id, n.value_version, n.created, n.expires, \
+    length(n.payload) FROM vault_values v JOIN value_versions n ON n.record_id = v.record_id \
+    WHERE v.org_id = ?2 AND v.owner = ?3 AND v.name = ?4 AND n.value_version > ?5 \
+    ORDER BY n.value_version LIMIT ?1";
 
 const LIST: &str = "SELECT record_id, org_id, owner, name, current_version, created, updated, \
     deleted, expires, version, mac_key, mac FROM vault_values \
@@ -60,28 +93,67 @@ pub(super) fn read(
     let Ok(wanted) = value_version.map(i64::try_from).transpose() else {
         return Ok(None);
     };
-    let values = params![name.org_id, name.owner, name.name, wanted, reader];
-    let found = query::one(db, READ, values, |columns| {
-        Ok((
-            decode(columns)?,
-            columns.joined(VERSION_WIDTH, decode_version)?,
-            columns.joined(WRAP_WIDTH, decode_wrap)?,
-            columns.joined(BOX_WIDTH, decode_box)?,
-        ))
-    })?;
-    match found {
+    let values = params![reader, wanted, name.org_id, name.owner, name.name];
+    match query::one(db, READ, values, decode_read)? {
+        Some(found) => found.whole(value_version),
         None => Ok(None),
-        Some((value, Some(version), wrap, account_box)) => Ok(Some(ValueRead {
-            value,
-            version,
-            wrap,
-            account_box,
-        })),
-        Some((value, None, ..)) if value_version.is_none_or(|n| n == value.current_version) => {
-            Err(StoreError::Corrupt("a value without its current version"))
-        }
-        Some((_, None, ..)) => Ok(None),
     }
+}
+
+pub(super) fn read_shared(
+    db: &Connection,
+    share_id: ShareId,
+    value_version: Option<u64>,
+) -> Result<Option<SharedValueRead>, StoreError> {
+    let Ok(wanted) = value_version.map(i64::try_from).transpose() else {
+        return Ok(None);
+    };
+    let found = query::one(db, READ_SHARED, params![share_id, wanted], |columns| {
+        Ok((shares::decode(columns)?, decode_read(columns)?))
+    })?;
+    let Some((share, found)) = found else {
+        return Ok(None);
+    };
+    let read = found.whole(value_version)?;
+    Ok(read.map(|read| SharedValueRead { share, read }))
+}
+
+/// The caller holds a transaction, so that all are seen at one moment.
+pub(super) fn read_many(
+    db: &Connection,
+    names: &[ValueName<'_>],
+    reader: UserId,
+) -> Result<Vec<Option<ValueRead>>, StoreError> {
+    let mut bytes = 0;
+    let mut found = Vec::with_capacity(names.len());
+    for name in names {
+        let one = read(db, *name, None, reader)?;
+        bytes += one.as_ref().map_or(0, ValueRead::content_bytes);
+        if bytes > BATCH_BYTES_MAX {
+            return Err(StoreError::TooLarge("bytes of a batch read"));
+        }
+        found.push(one);
+    }
+    Ok(found)
+}
+
+pub(super) fn versions(
+    db: &Connection,
+    name: ValueName<'_>,
+    after: Option<u64>,
+    limit: u32,
+) -> Result<Page<ValueVersionInfo>, StoreError> {
+    let after = i64::try_from(after.unwrap_or(0)).unwrap_or(i64::MAX);
+    let values = params![name.org_id, name.owner, name.name, after];
+    query::page(db, VERSIONS, limit, values, |columns| {
+        Ok(ValueVersionInfo {
+            record_id: columns.take()?,
+            value_version: columns.count()?,
+            created: columns.take()?,
+            expires: columns.take()?,
+            payload_bytes: columns.count()?,
+        })
+    })
 }
 
 pub(super) fn list(db: &Connection, list: ListValues<'_>) -> Result<Page<ValueRow>, StoreError> {
@@ -105,7 +177,7 @@ pub(super) fn wraps(
         db,
         WRAPS,
         params![record_id, value_version, WRAPS_MAX as i64],
-        decode_wrap,
+        wraps::decode,
     )
 }
 
@@ -161,25 +233,39 @@ fn decode_version(columns: &mut Columns<'_, '_>) -> rusqlite::Result<ValueVersio
     })
 }
 
-fn decode_wrap(columns: &mut Columns<'_, '_>) -> rusqlite::Result<WrapRow> {
-    Ok(WrapRow {
-        record_id: columns.take()?,
-        value_version: columns.count()?,
-        recipient: columns.take()?,
-        recipient_generation: columns.take()?,
-        grant: columns
-            .take::<Option<_>>()?
-            .map_or(Grant::Owner, Grant::Share),
-        wrap: columns.take()?,
-    })
+/// What a read found, before it is known to be whole.
+struct Found {
+    value: ValueRow,
+    version: Option<ValueVersionRow>,
+    wrap: Option<WrapRow>,
+    account_box: Option<AccountBoxRow>,
 }
 
-fn decode_box(columns: &mut Columns<'_, '_>) -> rusqlite::Result<AccountBoxRow> {
-    Ok(AccountBoxRow {
-        record_id: columns.take()?,
-        value_version: columns.count()?,
-        recipient: columns.take()?,
-        account_box: columns.take()?,
+impl Found {
+    /// `None` if the wanted version is absent, which the current one never is.
+    fn whole(self, wanted: Option<u64>) -> Result<Option<ValueRead>, StoreError> {
+        let current = self.value.current_version;
+        match self.version {
+            Some(version) => Ok(Some(ValueRead {
+                value: self.value,
+                version,
+                wrap: self.wrap,
+                account_box: self.account_box,
+            })),
+            None if wanted.is_none_or(|wanted| wanted == current) => {
+                Err(StoreError::Corrupt("a value without its current version"))
+            }
+            None => Ok(None),
+        }
+    }
+}
+
+fn decode_read(columns: &mut Columns<'_, '_>) -> rusqlite::Result<Found> {
+    Ok(Found {
+        value: decode(columns)?,
+        version: columns.joined(VERSION_WIDTH, decode_version)?,
+        wrap: columns.joined(wraps::WIDTH, wraps::decode)?,
+        account_box: columns.joined(wraps::BOX_WIDTH, wraps::decode_box)?,
     })
 }
 

@@ -214,7 +214,7 @@ fn a_newer_schema_is_refused_and_not_changed() {
             error,
             OpenError::NewerSchema {
                 found: 99,
-                known: 1
+                known: 2
             }
         ),
         "{error}"

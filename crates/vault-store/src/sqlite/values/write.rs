@@ -5,10 +5,10 @@ use rusqlite::{Connection, params};
 use crate::change_set::{Committed, Expect, PutValue};
 use crate::error::{StoreError, conflict};
 use crate::ids::{OrgId, RecordId, UserId};
-use crate::rows::{AccountBoxRow, Grant, ValueRow, ValueVersionRow, WrapRow};
+use crate::rows::{Record, RecordKind, ValueRow, ValueVersionRow};
 use crate::sqlite::columns::Count;
 use crate::sqlite::failure::{expect_one, on_insert, store_error};
-use crate::sqlite::query;
+use crate::sqlite::{query, shares, wraps};
 
 const INSERT: &str = "INSERT INTO vault_values (record_id, org_id, owner, name, current_version, \
     created, updated, deleted, expires, version, mac_key, mac) \
@@ -29,17 +29,12 @@ const INSERT_VERSION: &str = "INSERT INTO value_versions (record_id, value_versi
 // Wraps and boxes go with their version: foreign keys cascade.
 const ERASE_OLD: &str = "DELETE FROM value_versions WHERE record_id = ?1 AND value_version <= ?2";
 
-const INSERT_WRAP: &str = "INSERT INTO wraps (record_id, value_version, recipient, \
-    recipient_generation, share_id, wrap) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-
-const PUT_BOX: &str = "INSERT INTO account_boxes (record_id, value_version, recipient, account_box) \
-    SELECT ?1, ?2, ?3, ?4 WHERE EXISTS \
-        (SELECT 1 FROM wraps WHERE record_id = ?1 AND value_version = ?2 AND recipient = ?3) \
-    ON CONFLICT DO UPDATE SET account_box = excluded.account_box";
+const IS_SHARED: &str = "SELECT 1 FROM shares WHERE of_value = ?1 LIMIT 1";
 
 pub(in crate::sqlite) fn put(
     db: &Connection,
     put: &PutValue,
+    share_revision: Option<u64>,
     committed: &mut Committed,
 ) -> Result<(), StoreError> {
     match put.expected {
@@ -47,10 +42,11 @@ pub(in crate::sqlite) fn put(
         // Versions have no gaps, so the new one is one above the stored one.
         Expect::Version(expected) => update(db, expected, put.row.current_version - 1, &put.row)?,
     }
+    expect_shares(db, put.row.record_id, share_revision)?;
     insert_version(db, &put.version_row)?;
     put.wraps
         .iter()
-        .try_for_each(|wrap| insert_wrap(db, wrap))?;
+        .try_for_each(|wrap| wraps::insert(db, RecordKind::Value, wrap))?;
     let newest_erased = put
         .row
         .current_version
@@ -63,6 +59,21 @@ pub(in crate::sqlite) fn put(
     .map_err(store_error)?;
     committed.versions_erased += erased as u64;
     Ok(())
+}
+
+/// A write that knows of no shares expects none; another one expects those it knows.
+fn expect_shares(
+    db: &Connection,
+    record_id: RecordId,
+    share_revision: Option<u64>,
+) -> Result<(), StoreError> {
+    if let Some(expected) = share_revision {
+        return shares::expect_revision(db, Record::value(record_id), expected);
+    }
+    match query::one(db, IS_SHARED, params![record_id], |_| Ok(()))? {
+        None => Ok(()),
+        Some(()) => Err(StoreError::conflict(conflict::SHARE_REVISION)),
+    }
 }
 
 pub(in crate::sqlite) fn replace(
@@ -86,18 +97,6 @@ pub(in crate::sqlite) fn destroy(
     )
     .map_err(store_error)?;
     expect_one(changed, StoreError::conflict(conflict::VALUE))
-}
-
-pub(in crate::sqlite) fn put_account_box(
-    db: &Connection,
-    row: &AccountBoxRow,
-    committed: &mut Committed,
-) -> Result<(), StoreError> {
-    let value_version = Count(row.value_version);
-    let values = params![row.record_id, value_version, row.recipient, row.account_box];
-    let stored = query::execute(db, PUT_BOX, values).map_err(store_error)?;
-    committed.account_boxes_stored += stored as u64;
-    Ok(())
 }
 
 fn insert(db: &Connection, row: &ValueRow) -> Result<(), StoreError> {
@@ -166,23 +165,4 @@ fn insert_version(db: &Connection, row: &ValueVersionRow) -> Result<(), StoreErr
     query::execute(db, INSERT_VERSION, values)
         .map(drop)
         .map_err(store_error)
-}
-
-fn insert_wrap(db: &Connection, row: &WrapRow) -> Result<(), StoreError> {
-    let value_version = Count(row.value_version);
-    let share_id = match row.grant {
-        Grant::Owner => None,
-        Grant::Share(share_id) => Some(share_id),
-    };
-    let values = params![
-        row.record_id,
-        value_version,
-        row.recipient,
-        row.recipient_generation,
-        share_id,
-        row.wrap
-    ];
-    query::execute(db, INSERT_WRAP, values)
-        .map(drop)
-        .map_err(on_insert(conflict::VALUE))
 }
