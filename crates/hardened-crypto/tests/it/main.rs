@@ -6,8 +6,7 @@
     reason = "helpers of tests stop a test the way tests do"
 )]
 
-//mod attacks;
-//mod attacks_table;
+mod attacks;
 mod contexts;
 mod encoding;
 mod golden;
