@@ -79,7 +79,7 @@ pub struct HealthDocument {
 
 /// Whether the server answers.
 #[utoipa::path(
-    get, path = "/health", tag = "operations", security(()),
+    get, path = "/health", operation_id = "health", tag = "operations", security(()),
     responses((status = 200, description = "It does", body = HealthDocument)),
 )]
 async fn check_health() -> Json<HealthDocument> {

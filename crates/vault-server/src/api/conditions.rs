@@ -36,23 +36,23 @@ fn versions(
         return Ok(None);
     }
     let mut listed = Vec::new();
-    let mut any = false;
-    let mut tags = 0_usize;
+    let (mut stars, mut tags) = (0_usize, 0_usize);
     for line in lines {
         let mut rest = line.as_bytes().trim_ascii();
         if rest == b"*" {
-            any = true;
+            stars += 1;
+            continue;
         }
-        while !any && !rest.is_empty() {
+        while !rest.is_empty() {
             let tag;
             (tag, rest) = one_tag(rest).ok_or_else(unreadable)?;
             tags += 1;
             listed.extend(version_of(tag, weak));
         }
     }
-    match (any, tags) {
-        (true, 0) => Ok(Some(VersionSet::Any)),
-        (false, 1..) => Ok(Some(VersionSet::Listed(listed))),
+    match (stars, tags) {
+        (1, 0) => Ok(Some(VersionSet::Any)),
+        (0, 1..) => Ok(Some(VersionSet::Listed(listed))),
         _ => Err(unreadable()),
     }
 }

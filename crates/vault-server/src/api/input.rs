@@ -67,12 +67,17 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Parameters<T> 
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        match Query::<T>::from_request_parts(parts, state).await {
-            Ok(Query(parameters)) => Ok(Self(parameters)),
-            Err(_) => Err(Problem::new(
+        let refused = || {
+            Problem::new(
                 Code::MalformedRequest,
                 "The query holds a parameter that this call does not know or cannot read.",
-            )),
+            )
+        };
+        // The library would put replacement characters in place of what is not UTF-8.
+        percent_decode(parts.uri.query().unwrap_or_default()).ok_or_else(refused)?;
+        match Query::<T>::from_request_parts(parts, state).await {
+            Ok(Query(parameters)) => Ok(Self(parameters)),
+            Err(_) => Err(refused()),
         }
     }
 }
@@ -117,7 +122,7 @@ impl<S: Sync> FromRequestParts<S> for KeyInPath {
     }
 }
 
-/// Decodes one path segment, once (RFC 3986 section 2.1). `None` for a `%` without two
+/// Decodes a path segment, once (RFC 3986 section 2.1). `None` for a `%` without two
 /// hexadecimal digits, and for bytes that are not UTF-8.
 #[must_use]
 pub fn percent_decode(segment: &str) -> Option<String> {

@@ -107,7 +107,7 @@ pub(super) fn fingerprint(public: &hardened_crypto::key_pair::PublicKeys) -> Str
 
 /// Makes the caller's key pair, once, protected by the user secret.
 #[utoipa::path(
-    post, path = "/v1/keys/generate", tag = "keys",
+    post, path = "/v1/keys/generate", operation_id = "generateKeys", tag = "keys",
     params(("X-User-Secret" = String, Header, description = "Protects the private keys from now on")),
     responses(
         (status = 201, description = "Made", body = PublicKeysDocument),
@@ -128,7 +128,7 @@ async fn generate(
 
 /// Whether the caller has keys, and which.
 #[utoipa::path(
-    get, path = "/v1/keys/status", tag = "keys",
+    get, path = "/v1/keys/status", operation_id = "keyStatus", tag = "keys",
     responses(
         (status = 200, description = "The state of the caller's keys", body = KeyStatusDocument),
         (status = 400, description = "malformed_request, tampered"),
@@ -146,7 +146,7 @@ async fn status(
 
 /// Puts the private keys under another user secret. Values stay as they are.
 #[utoipa::path(
-    post, path = "/v1/keys/rekey", tag = "keys",
+    post, path = "/v1/keys/rekey", operation_id = "rekey", tag = "keys",
     params(
         ("X-User-Secret" = String, Header, description = "The secret until now"),
         ("X-New-User-Secret" = String, Header, description = "The secret from now on"),

@@ -69,7 +69,7 @@ pub(super) fn head() -> Document {
 
 /// This document.
 #[utoipa::path(
-    get, path = "/openapi.json", tag = "operations",
+    get, path = "/openapi.json", operation_id = "openapi", tag = "operations",
     responses((status = 200, description = "An OpenAPI 3.1 document", content_type = "application/json")),
 )]
 #[allow(

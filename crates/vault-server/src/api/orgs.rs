@@ -79,7 +79,7 @@ impl PageParameters {
 
 /// Makes an organisation. Only root may.
 #[utoipa::path(
-    post, path = "/admin/orgs", tag = "admin",
+    post, path = "/admin/orgs", operation_id = "createOrg", tag = "admin",
     request_body = CreateOrgDocument,
     responses(
         (status = 201, description = "Made", body = OrgDocument),
@@ -105,7 +105,7 @@ async fn create(
 
 /// Organisations, oldest first. Only root may.
 #[utoipa::path(
-    get, path = "/admin/orgs", tag = "admin",
+    get, path = "/admin/orgs", operation_id = "listOrgs", tag = "admin",
     params(PageParameters),
     responses(
         (status = 200, description = "One page", body = Vec<OrgDocument>, headers(("Link" = String, description = "rel=\"next\" when the list goes on"))),

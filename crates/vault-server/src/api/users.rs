@@ -142,7 +142,7 @@ pub struct MeDocument {
 
 /// Makes a user with an API key. Root makes the first admin, admins everybody else.
 #[utoipa::path(
-    post, path = "/admin/orgs/{orgId}/users", tag = "admin",
+    post, path = "/admin/orgs/{orgId}/users", operation_id = "createUser", tag = "admin",
     params(("orgId" = Uuid, Path, description = "The organisation")),
     request_body = CreateUserDocument,
     responses(
@@ -192,7 +192,7 @@ fn new_user_answer(made: &NewUser) -> Result<Response, Problem> {
 
 /// Users of an organisation, oldest first, disabled ones too.
 #[utoipa::path(
-    get, path = "/admin/orgs/{orgId}/users", tag = "admin",
+    get, path = "/admin/orgs/{orgId}/users", operation_id = "listUsers", tag = "admin",
     params(("orgId" = Uuid, Path, description = "The organisation"), PageParameters),
     responses(
         (status = 200, description = "One page", body = Vec<AdminUserDocument>, headers(("Link" = String, description = "rel=\"next\" when the list goes on"))),
@@ -227,7 +227,7 @@ async fn list(
 
 /// Users of the caller's organisation, to share with. Disabled users are left out.
 #[utoipa::path(
-    get, path = "/v1/users/org", tag = "users",
+    get, path = "/v1/users/org", operation_id = "listColleagues", tag = "users",
     params(PageParameters),
     responses(
         (status = 200, description = "One page", body = Vec<UserDocument>, headers(("Link" = String, description = "rel=\"next\" when the list goes on"))),
@@ -257,7 +257,7 @@ async fn colleagues(
 
 /// The caller.
 #[utoipa::path(
-    get, path = "/v1/users/me", tag = "users",
+    get, path = "/v1/users/me", operation_id = "me", tag = "users",
     responses(
         (status = 200, description = "The caller", body = MeDocument),
         (status = 400, description = "malformed_request, tampered"),

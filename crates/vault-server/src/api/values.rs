@@ -113,7 +113,7 @@ const JSON_ESCAPE_FACTOR: usize = 6;
 /// itself. A write over a deleted name brings its older versions back; destroy it first to
 /// start over.
 #[utoipa::path(
-    put, path = "/v1/kv/{key}", tag = "values",
+    put, path = "/v1/kv/{key}", operation_id = "putValue", tag = "values",
     params(
         ("key" = String, Path, description = "The name: 1 to 512 bytes of printable UTF-8, percent-encoded"),
         ("If-Match" = Option<String>, Header, description = "Versions in quotes, one of which must be current"),
@@ -219,7 +219,7 @@ pub struct GetParameters {
 ///
 /// With `Accept: application/octet-stream` the answer is the value itself.
 #[utoipa::path(
-    get, path = "/v1/kv/{key}", tag = "values",
+    get, path = "/v1/kv/{key}", operation_id = "getValue", tag = "values",
     params(
         ("key" = String, Path, description = "The name, percent-encoded"),
         GetParameters,
@@ -303,7 +303,7 @@ pub struct DeleteParameters {
 
 /// Hides a value, or erases it.
 #[utoipa::path(
-    delete, path = "/v1/kv/{key}", tag = "values",
+    delete, path = "/v1/kv/{key}", operation_id = "deleteValue", tag = "values",
     params(
         ("key" = String, Path, description = "The name, percent-encoded"),
         DeleteParameters,
@@ -337,7 +337,7 @@ async fn delete(
 
 /// Brings a hidden value back with all its versions.
 #[utoipa::path(
-    post, path = "/v1/kv/{key}/undelete", tag = "values",
+    post, path = "/v1/kv/{key}/undelete", operation_id = "undeleteValue", tag = "values",
     params(("key" = String, Path, description = "The name, percent-encoded")),
     responses(
         (status = 200, description = "The current version, visible again", body = WrittenDocument, headers(("ETag" = String, description = "The version in quotes"))),
@@ -374,7 +374,7 @@ pub struct ListParameters {
 
 /// Names that are neither deleted nor expired, in the order of their bytes.
 #[utoipa::path(
-    get, path = "/v1/kv", tag = "values",
+    get, path = "/v1/kv", operation_id = "listValues", tag = "values",
     params(ListParameters),
     responses(
         (status = 200, description = "One page of names", body = Vec<String>, headers(("Link" = String, description = "rel=\"next\" when the list goes on"))),

@@ -1,40 +1,12 @@
 //! At the finest log level nothing secret is written, on success or on any failure.
 
-use std::io::Write;
-use std::sync::{Arc, Mutex};
-
-use tracing_subscriber::filter::filter_fn;
-use tracing_subscriber::layer::SubscriberExt;
-use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{Layer, fmt};
-
+use super::logged;
 use super::support::{KEY_A, TestServer};
 use super::upstream::{RawUpstream, TlsUpstream};
 
-/// Collects what is logged.
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
 #[tokio::test]
 async fn no_secret_is_logged_at_the_finest_level() {
-    let lines = Lines::default();
-    let writer = lines.clone();
-    // The filter of the server, opened as far as an operator can.
-    let layer = fmt::layer()
-        .with_ansi(false)
-        .with_writer(move || writer.clone())
-        .with_filter(filter_fn(vault_server::telemetry::may_be_logged));
-    tracing_subscriber::registry().with(layer).init();
+    let lines = logged::lines();
 
     let (upstream, _) = RawUpstream::answering(
         "HTTP/1.1 200 OK\r\nSet-Cookie: canary-cookie\r\nContent-Length: 11\r\n\r\ncanary-body",
@@ -93,7 +65,7 @@ async fn no_secret_is_logged_at_the_finest_level() {
             )
             .await;
     }
-    let logged = String::from_utf8_lossy(&lines.0.lock().unwrap()).into_owned();
+    let logged = lines.text();
     assert!(
         logged.contains("answered"),
         "the log is being written: {logged}"

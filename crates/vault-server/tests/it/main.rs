@@ -3,12 +3,25 @@
 // Helpers outside `#[test]` functions fail the test in the same way.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod api_admin;
+mod api_attempts;
+mod api_canary;
+mod api_input;
+mod api_isolation;
+mod api_keys;
+mod api_openapi;
+mod api_restart;
+mod api_support;
+mod api_tampering;
+mod api_values;
 mod canary;
 mod deadlines;
 mod framing;
+mod futures_joined;
 mod health;
 mod keys;
 mod limits;
+mod logged;
 mod proxy_decisions;
 mod proxy_exchange;
 mod proxy_failures;

@@ -1,0 +1,189 @@
+//! What was acknowledged is there after a restart, and a first start makes what it says.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use serde_json::json;
+use vault_server::Config;
+use vault_server::vault::bootstrap::{self, BootstrapError, DATABASE_FILE_NAME};
+use vault_store::{OpenMode, SqliteStore};
+
+use super::api_support::{Api, Calls};
+
+#[tokio::test]
+async fn a_restart_keeps_everything() {
+    let api = Api::start().await;
+    let user = api.org_with_keys("a").await;
+    for version in 1..=3 {
+        let value = format!("value {version}");
+        assert_eq!(api.store_value(&user, "a", &value).await, version);
+    }
+    api.store_value(&user, "hidden", "x").await;
+    api.delete("/v1/kv/hidden").key(&user).answer().await;
+    let seen = |api: &Api| {
+        let calls = [
+            api.get("/v1/keys/status").key(&user),
+            api.get("/v1/kv").key(&user),
+            api.get("/v1/kv/a").both(&user),
+            api.get("/v1/kv/a?version=2").both(&user),
+            api.get("/v1/users/org").key(&user),
+            api.get("/admin/orgs").header("X-Api-Key", &api.root),
+        ];
+        async {
+            let mut answers = Vec::new();
+            for call in calls {
+                answers.push(call.answer().await.json());
+            }
+            answers
+        }
+    };
+    let before = seen(&api).await;
+    let api = api.restart(|_| ()).await;
+    assert_eq!(seen(&api).await, before);
+    api.store.verify().await.unwrap();
+    let back = api.post("/v1/kv/hidden/undelete").key(&user).answer().await;
+    assert_eq!(back.status, 200);
+    assert_eq!(api.store_value(&user, "a", "four").await, 4);
+}
+
+fn dev(directory: &Path) -> Config {
+    Config::new(directory).with_dev()
+}
+
+fn greeting_of(opened: &bootstrap::Opened) -> String {
+    let greeting = opened.greeting.as_ref().unwrap();
+    let address = "127.0.0.1:8200".parse().unwrap();
+    greeting.text(address, false).to_string()
+}
+
+#[tokio::test]
+async fn a_development_server_makes_its_vault_once() {
+    let parent = tempfile::tempdir().unwrap();
+    let directory = parent.path().join("not/yet/there");
+    let first = bootstrap::open(&dev(&directory)).await.unwrap();
+    let shown = greeting_of(&first);
+    assert_eq!(shown.matches("sgs_").count(), 2, "shown, and in one line");
+    for (file, mode) in [
+        ("", 0o700),
+        ("root.key", 0o600),
+        (DATABASE_FILE_NAME, 0o600),
+    ] {
+        let found = std::fs::metadata(directory.join(file)).unwrap();
+        assert_eq!(found.permissions().mode() & 0o777, mode, "{file}");
+    }
+    drop(first);
+    let again = bootstrap::open(&dev(&directory)).await.unwrap();
+    let shown = greeting_of(&again);
+    assert!(!shown.contains("sgk_") && !shown.contains("sgs_"));
+    drop(again);
+    // What was made serves without development rules, too.
+    let opened = bootstrap::open(&Config::new(&directory)).await.unwrap();
+    assert!(opened.greeting.is_none());
+}
+
+#[tokio::test]
+async fn the_lines_of_the_greeting_work() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = {
+        let mut config = dev(directory.path());
+        config.listen = "127.0.0.1:0".parse().unwrap();
+        config.workers = Some(1);
+        config
+    };
+    let opened = bootstrap::open(&config).await.unwrap();
+    let services = vault_server::services(opened.vault, &config);
+    let server = vault_server::Server::bind(config, services).await.unwrap();
+    let address = server.local_addr();
+    let text = opened.greeting.unwrap().text(address, false);
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let ended = tokio::spawn(async move {
+        let stopped = async {
+            let _ = stopped.await;
+        };
+        server.run(stopped).await.unwrap();
+    });
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let client = reqwest::Client::new();
+    let lines: Vec<&str> = text.lines().filter(|l| l.starts_with("curl ")).collect();
+    let mut statuses = Vec::new();
+    for line in &lines[..3] {
+        // The words of a line as a shell splits them, as far as these lines go.
+        let quoted: Vec<&str> = line.split('"').collect();
+        let url = line.split(' ').find(|word| word.starts_with("http://"));
+        let method = if line.contains("-X PUT") {
+            "PUT"
+        } else {
+            "GET"
+        };
+        let mut call = client.request(method.parse().unwrap(), url.unwrap());
+        for header in quoted.iter().filter(|word| word.contains(": ")) {
+            let (name, value) = header.split_once(": ").unwrap();
+            call = call.header(name, value);
+        }
+        if let Some((_, body)) = line.split_once("-d '") {
+            call = call.body(body.trim_end_matches('\'').to_owned());
+        }
+        let answer = call.answer().await;
+        statuses.push(answer.status);
+        if statuses.len() == 3 {
+            assert_eq!(answer.json(), json!(["db-connection"]));
+        }
+    }
+    assert_eq!(statuses, [201, 200, 200], "{lines:?}");
+    drop(stop);
+    ended.await.unwrap();
+}
+
+#[tokio::test]
+async fn without_a_database_nothing_is_made_by_serving() {
+    let parent = tempfile::tempdir().unwrap();
+    for directory in [parent.path().to_owned(), parent.path().join("mistyped")] {
+        let refused = bootstrap::open(&Config::new(&directory)).await;
+        assert!(matches!(refused, Err(BootstrapError::DatabaseMissing)));
+    }
+    assert_eq!(std::fs::read_dir(parent.path()).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn init_is_for_vaults_that_are_not_in_use() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = Config::new(directory.path());
+    let first = bootstrap::init(&config).await.unwrap();
+    assert_eq!(first.text().matches("sgk_").count(), 1);
+    let again = bootstrap::init(&config).await.unwrap();
+    assert_ne!(*first.text(), *again.text());
+    let in_use = tempfile::tempdir().unwrap();
+    drop(bootstrap::open(&dev(in_use.path())).await.unwrap());
+    let refused = bootstrap::init(&Config::new(in_use.path())).await;
+    assert!(matches!(refused, Err(BootstrapError::AlreadyInitialised)));
+}
+
+#[tokio::test]
+async fn a_vault_never_opens_with_another_root_key() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = dev(directory.path());
+    drop(bootstrap::open(&config).await.unwrap());
+    let key = directory.path().join("root.key");
+    let other = tempfile::tempdir().unwrap();
+    drop(bootstrap::open(&dev(other.path())).await.unwrap());
+    let original = std::fs::read(&key).unwrap();
+    std::fs::write(&key, std::fs::read(other.path().join("root.key")).unwrap()).unwrap();
+    for config in [config.clone(), Config::new(directory.path())] {
+        let refused = bootstrap::open(&config).await;
+        assert!(matches!(refused, Err(BootstrapError::RootKeyMismatch)));
+    }
+    // And never makes one beside rows that need the lost one.
+    std::fs::remove_file(&key).unwrap();
+    let refused = bootstrap::open(&config).await;
+    assert!(matches!(refused, Err(BootstrapError::RootKeyFile(_))));
+    assert!(!key.exists());
+    std::fs::write(&key, "1:garbage").unwrap();
+    std::fs::set_permissions(&key, PermissionsExt::from_mode(0o600)).unwrap();
+    let refused = bootstrap::open(&config).await;
+    assert!(matches!(refused, Err(BootstrapError::RootKeyUnreadable(_))));
+    std::fs::write(&key, original).unwrap();
+    drop(bootstrap::open(&config).await.unwrap());
+    let database = directory.path().join(DATABASE_FILE_NAME);
+    let store = SqliteStore::open(database, OpenMode::MustExist).unwrap();
+    store.verify().await.unwrap();
+}
