@@ -1,7 +1,7 @@
 //! Makes golden objects of the format version that this crate writes, as JSON.
 //!
-//! `cargo run -p hardened-crypto --example make_golden -- core > core.json`, and `grants`
-//! likewise. What is committed under `tests/vectors/golden-v1` is never made again: a new
+//! `cargo run -p hardened-crypto --example make_golden -- core > core.json`, and `grants`,
+//! `recovery` and `audit` likewise. What is committed under `tests/vectors/golden-v1` is never made again: a new
 //! format version gets a folder of its own, and the old one must open for ever.
 
 #[path = "../tests/it/golden_place.rs"]
@@ -11,9 +11,11 @@ use hardened_crypto::{
     Result,
     account::NewAccount,
     account_key::AccountKey,
+    audit_chain::{Chain, Checkpoint},
     credential::{self, CredentialKey, CredentialValue},
     data_key::DataKey,
     key_hash, payload,
+    recovery::{self, Answer, RecoveryKey, Split, StagedRestore, WrappedShare},
     root_key::RootKeyring,
     row_mac,
     secret_format::{PresentedKey, SecretKind},
@@ -29,7 +31,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let made = match env::args().nth(1).as_deref() {
         Some("core") => core()?,
         Some("grants") => grants()?,
-        _ => return Err("name a part: core or grants".into()),
+        Some("recovery") => recovery_set()?,
+        Some("audit") => audit()?,
+        _ => return Err("name a part: core, grants, recovery or audit".into()),
     };
     let text = serde_json::to_string_pretty(&made)?;
     writeln!(io::stdout().lock(), "{text}")?;
@@ -162,5 +166,72 @@ fn grants() -> Result<Value> {
         "tokenDataKey": hex::encode(token.box_data_key(&data_key, place::granted())?),
         "tokenCredentialKey": hex::encode(token.box_credential_key(&credential_key)?),
         "tokenAccountKey": hex::encode(token.box_account_key(&AccountKey::make()?)?),
+    }))
+}
+
+/// Envelopes of an owner's keys, and two of three shares wrapped to a friend.
+fn recovery_set() -> Result<Value> {
+    let (owner, owner_json) = user(place::secret_owner())?;
+    let friend = SecretOwner {
+        user: place::FRIEND,
+        ..place::secret_owner()
+    };
+    let (friend, friend_json) = user(friend)?;
+    let (set, trustee) = (place::recovery_set(), place::trustee());
+    let keys = owner
+        .account
+        .private
+        .open(&owner.kek, 1, &owner.account.public)?;
+    let account_key = AccountKey::open(&owner.kek, &owner.account.account_key)?;
+    let key = RecoveryKey::make()?;
+    let mut shares = key.split(&set, Split::new(2, 3)?)?;
+    let third = shares.remove(2);
+    let (answer, mut arena) = (Answer::new(place::ANSWER)?, Argon2Arena::default());
+    let first = shares.remove(0);
+    let (first, salt) = first.mask(&answer, &set, place::FRIEND, &mut arena)?;
+    let wrap = |share| WrappedShare::wrap(share, &friend.account.public, &trustee);
+
+    let (secret, secret_text) = UserSecret::make()?;
+    let cost = PassphraseCost::DEFAULT;
+    let (protection, kek) = secret.protect(place::secret_owner(), 2, cost, &mut arena)?;
+    let staged = StagedRestore::make(&kek, protection, &[(1, keys)], Some(&account_key))?;
+    let (first_blob, second_blob) = staged.to_blobs();
+    let keys = owner
+        .account
+        .private
+        .open(&owner.kek, 1, &owner.account.public)?;
+    Ok(json!({
+        "formatVersion": 1,
+        "owner": owner_json,
+        "friend": friend_json,
+        "keyEnvelope": hex::encode(recovery::seal_private_keys(&key, &set, 1, &keys)?),
+        "accountEnvelope": hex::encode(recovery::seal_account_key(&key, &set, &account_key)?),
+        "maskedShare": hex::encode(wrap(&first)?.as_bytes()),
+        "maskSalt": hex::encode(salt.0),
+        "share": hex::encode(wrap(&third)?.as_bytes()),
+        "shareText": third.to_text().expose_secret(),
+        "restoreSecret": secret_text.expose_secret(),
+        "restoreFirst": hex::encode(first_blob),
+        "restoreSecond": hex::encode(second_blob),
+    }))
+}
+
+/// A chain of four links as lines, and its checkpoint.
+fn audit() -> Result<Value> {
+    let mut chain = Chain::empty(place::ORG);
+    let links = place::events()?
+        .into_iter()
+        .map(|event| chain.append(event));
+    let lines: Vec<String> = links
+        .map(|link| Ok(link?.to_line()))
+        .collect::<Result<_>>()?;
+    let text = RootKeyring::make_text()?;
+    let ring = RootKeyring::parse(text.expose_secret())?;
+    let checkpoint = Checkpoint::of(&chain, 1_790_000_001_000).sign(&ring);
+    Ok(json!({
+        "formatVersion": 1,
+        "lines": lines,
+        "keyring": text.expose_secret(),
+        "checkpoint": checkpoint.to_text(),
     }))
 }

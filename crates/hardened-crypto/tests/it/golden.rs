@@ -3,17 +3,22 @@
 
 use crate::{
     golden_place as place,
-    vector_files::{array, bytes, json, string},
+    vector_files::{array, bytes, json},
     world::{flipped, refusal},
 };
 use hardened_crypto::{
     ErrorKind,
     account_key::AccountKey,
+    audit_chain::{self, ChainLink, SignedCheckpoint},
     credential::{self, CredentialKey},
     data_key::DataKey,
     key_hash,
     key_pair::{PrivateKeyBoxes, PrivateKeys, PublicKeys},
     payload::{self, PayloadReader, RandomAccess},
+    recovery::{
+        self, Answer, MaskSalt, RecoveryKey, RecoveryShare, StagedRestore, StoredIdentity,
+        WrappedShare,
+    },
     root_key::RootKeyring,
     row_mac::{self, RowTag},
     secret_format::{PresentedKey, SecretKind},
@@ -23,6 +28,10 @@ use hardened_crypto::{
 };
 use serde_json::Value;
 use std::io::{Cursor, Read};
+
+fn string<'a>(stored: &'a Value, field: &str) -> &'a str {
+    stored[field].as_str().unwrap()
+}
 
 fn core() -> Value {
     let file = json("golden-v1/core.json");
@@ -198,4 +207,61 @@ fn credentials_and_tokens_open() {
             .open_account_key(&bytes(&file, "tokenAccountKey"))
             .is_ok()
     );
+}
+
+#[test]
+fn recovery_sets_and_staged_restores_open() {
+    let file = json("golden-v1/recovery.json");
+    assert_eq!(file["formatVersion"], 1);
+    let (owner, friend) = (owner(&file), friend(&file));
+    let (set, trustee) = (place::recovery_set(), place::trustee());
+    let share = |field| {
+        let wrapped = WrappedShare::parse(&bytes(&file, field)).unwrap();
+        wrapped.unwrap(&friend.keys, &trustee).unwrap()
+    };
+    let text = RecoveryShare::parse_text(string(&file, "shareText").as_bytes()).unwrap();
+    assert_eq!((text.threshold(), text.count(), text.x()), (2, 3, 3));
+    let (answer, mut arena) = (Answer::new(place::ANSWER).unwrap(), Argon2Arena::default());
+    for third in [share("share"), text] {
+        let first = share("maskedShare");
+        let salt = MaskSalt(array(&file, "maskSalt"));
+        let first = first.unmask(&answer, &salt, &set, place::FRIEND, &mut arena);
+        let key = RecoveryKey::combine(&set, &[first.unwrap(), third]).unwrap();
+        let envelope = bytes(&file, "keyEnvelope");
+        let public = owner.keys.public();
+        assert!(recovery::open_private_keys(&key, &set, 1, public, &envelope).is_ok());
+        let envelope = bytes(&file, "accountEnvelope");
+        assert!(recovery::open_account_key(&key, &set, &envelope).is_ok());
+    }
+    let blobs = (bytes(&file, "restoreFirst"), bytes(&file, "restoreSecond"));
+    let staged = StagedRestore::parse(&blobs.0, &blobs.1).unwrap();
+    assert_eq!(staged.to_blobs(), blobs);
+    let secret = string(&file, "restoreSecret").as_bytes();
+    let secret = UserSecret::for_unlock(secret).unwrap();
+    let stored = StoredIdentity {
+        owner: place::secret_owner(),
+        secret_version: 1,
+        public: &[(1, owner.keys.public().clone())],
+    };
+    let restored = staged.open(&secret, &stored, &mut arena).unwrap();
+    assert!(restored.account_key.is_some());
+}
+
+#[test]
+fn audit_lines_and_checkpoints_verify() {
+    let file = json("golden-v1/audit.json");
+    assert_eq!(file["formatVersion"], 1);
+    let lines = file["lines"].as_array().unwrap().iter();
+    let links = lines.map(|line| ChainLink::parse_line(line.as_str().unwrap().as_bytes()));
+    let links: Vec<ChainLink> = links.collect::<Result<_, _>>().unwrap();
+    let expected = place::events().unwrap();
+    assert_eq!(links.len(), expected.len());
+    for (link, event) in links.iter().zip(expected) {
+        assert_eq!(link.entry.event, event);
+    }
+    let ring = RootKeyring::parse(string(&file, "keyring")).unwrap();
+    let signed = SignedCheckpoint::parse(string(&file, "checkpoint").as_bytes()).unwrap();
+    let checkpoint = signed.verify(&ring).unwrap();
+    let verified = audit_chain::verify(place::ORG, &links, &[checkpoint]).unwrap();
+    assert_eq!((verified.chain.size(), verified.checkpoints_met), (4, 1));
 }

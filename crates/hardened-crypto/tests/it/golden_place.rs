@@ -2,10 +2,13 @@
 //! them must open for ever. Shared by the test that opens and `examples/make_golden.rs`.
 
 use hardened_crypto::{
+    Result,
+    audit_chain::{Actor, AuditEvent, LogText},
     context::Context,
     credential::{CredentialContext, CredentialPlace},
-    ids::{CredentialId, OrgId, RecordId, ShareId, TokenId, UserId},
+    ids::{CredentialId, OrgId, RecordId, RecoverySetId, ShareId, TokenId, UserId},
     payload::PayloadContext,
+    recovery::{RecoverySet, TrusteeContext},
     row_mac,
     suite::ObjectKind,
     token::{GrantedDataKey, ScopeHash, TokenContext},
@@ -139,4 +142,47 @@ pub(crate) fn granted() -> GrantedDataKey {
         version: 3,
         data_key_generation: 0,
     }
+}
+
+pub(crate) const ANSWER: &str = "Golden Retriever";
+
+pub(crate) fn recovery_set() -> RecoverySet {
+    RecoverySet {
+        org: ORG,
+        owner: OWNER,
+        set: RecoverySetId(*b"golden set 00001"),
+        version: 1,
+    }
+}
+
+/// The friend is trustee of the first and the third share; the first is masked.
+pub(crate) fn trustee() -> TrusteeContext {
+    TrusteeContext {
+        set: recovery_set(),
+        trustee: FRIEND,
+        trustee_generation: 1,
+    }
+}
+
+/// The events of the golden chain.
+pub(crate) fn events() -> Result<Vec<AuditEvent>> {
+    let actors = [
+        Actor::Anonymous,
+        Actor::Root,
+        Actor::System,
+        Actor::User(OWNER),
+    ];
+    let event = |(at, actor): (i64, Actor)| {
+        Ok(AuditEvent {
+            time_utc_ms: 1_790_000_000_000 + at,
+            actor,
+            action: LogText::new("kv.write")?,
+            target: LogText::new("kv golden/\u{fc}mlaut")?,
+            outcome: LogText::new("ok")?,
+            new_version: (at % 2 == 1).then_some(7),
+            request_id: LogText::new("golden-request")?,
+            note: LogText::default(),
+        })
+    };
+    (0..).zip(actors).map(event).collect()
 }

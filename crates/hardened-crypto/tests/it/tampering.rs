@@ -311,7 +311,7 @@ fn public_keys() {
             Err(error) => {
                 assert_eq!(error.kind(), ErrorKind::Malformed);
                 assert!(
-                    at < 1152 || at >= 1184,
+                    !(1152..1184).contains(&at),
                     "the seed of the matrix is any 32 bytes"
                 );
                 refused += 1;
