@@ -276,3 +276,6 @@ impl PrivateKeyBoxes {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -52,13 +52,6 @@ pub(crate) fn array<const N: usize>(case: &Value, field: &str) -> [u8; N] {
         .unwrap_or_else(|_| panic!("length of {field}"))
 }
 
-/// A field of text.
-pub(crate) fn string<'a>(case: &'a Value, field: &str) -> &'a str {
-    case[field]
-        .as_str()
-        .unwrap_or_else(|| panic!("no field {field}"))
-}
-
 /// Whether the case must succeed. "acceptable" cases are for their test to decide.
 pub(crate) fn is_valid(case: &Value) -> bool {
     case["result"] == "valid"
