@@ -11,6 +11,7 @@ mod api_isolation;
 mod api_keys;
 mod api_openapi;
 mod api_restart;
+mod api_storage;
 mod api_support;
 mod api_tampering;
 mod api_values;
