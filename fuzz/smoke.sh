@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs every fuzz target for some seconds (default 60) from its committed seeds, two at a
+# Runs every fuzz target for some seconds (default 60) from its committed seeds, two (or FUZZ_JOBS) at a
 # time. Ends with an error when any target finds something; the input is then in artifacts/.
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -27,4 +27,4 @@ run_target() {
 export -f run_target
 export seconds binaries logs
 
-cargo fuzz list | xargs -P 2 -I{} bash -c 'run_target {}'
+cargo fuzz list | xargs -P "${FUZZ_JOBS:-2}" -I{} bash -c 'run_target {}'
