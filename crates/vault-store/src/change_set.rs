@@ -8,6 +8,8 @@
 //! Not here: checks that need only the change set itself (`change_set/check.rs`).
 
 mod check;
+mod credentials;
+mod files;
 mod shares;
 mod wraps;
 
@@ -18,6 +20,8 @@ use crate::rows::{
     WrapRow,
 };
 
+pub use credentials::CredentialChange;
+pub use files::FileChange;
 pub use shares::ShareChange;
 pub(crate) use wraps::conflict_on;
 pub use wraps::{ReplaceWraps, WrapChange};
@@ -130,6 +134,10 @@ pub enum Change {
     Wrap(WrapChange),
     /// Changes a share.
     Share(ShareChange),
+    /// Changes a file.
+    File(FileChange),
+    /// Changes a stored credential.
+    Credential(CredentialChange),
 }
 
 macro_rules! change_of_noun {
@@ -151,6 +159,8 @@ macro_rules! change_of_noun {
 change_of_noun! {
     Wrap(WrapChange),
     Share(ShareChange),
+    File(FileChange),
+    Credential(CredentialChange),
 }
 
 /// A new version of a value.

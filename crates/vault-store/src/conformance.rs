@@ -19,7 +19,10 @@
 //! The macro needs the crate `tokio` with its macros and multi-threaded runtime where it is used.
 //! Not here: what only a backend with files can promise (crashes, full disks, foreign files).
 
+pub mod blobs;
 pub mod change_sets;
+pub mod credentials;
+pub mod files;
 pub mod keys;
 pub mod lists;
 pub mod races;
@@ -87,6 +90,17 @@ macro_rules! conformance_suite {
             shares::shares_go_with_their_record,
             share_races::every_version_reaches_every_share,
             share_races::one_of_many_sharers_wins,
+            files::a_file_comes_with_what_opening_needs,
+            files::files_need_ids_of_their_own,
+            files::a_deleted_file_leaves_its_body_to_be_removed,
+            files::a_new_body_knows_its_recipients,
+            files::unused_bodies_are_told_apart,
+            credentials::a_credential_comes_with_what_opening_needs,
+            credentials::credential_names_are_unique_for_one_owner,
+            credentials::versions_roll_back_and_never_repeat,
+            credentials::malformed_credentials_are_refused,
+            credentials::candidates_are_own_and_shared,
+            credentials::credential_shares_follow_updates_and_deletion,
         }
     };
     (@list $name:ident, $fresh:path; $($group:ident :: $promise:ident),+ $(,)?) => {
@@ -98,6 +112,21 @@ macro_rules! conformance_suite {
                     $crate::conformance::$group::$promise(store).await;
                 }
             )+
+        }
+    };
+}
+
+/// As [`conformance_suite!`](crate::conformance_suite) for a [`BlobStore`](crate::BlobStore):
+/// `$fresh` makes an empty one, `Arc<impl BlobStore>`, and something to keep while it is used.
+#[macro_export]
+macro_rules! blob_conformance_suite {
+    ($name:ident, $fresh:path) => {
+        $crate::conformance_suite! { @list $name, $fresh;
+            blobs::a_body_comes_back_from_anywhere,
+            blobs::an_unfinished_body_is_none,
+            blobs::a_body_is_written_once,
+            blobs::a_deleted_body_is_gone,
+            blobs::all_bodies_are_listed,
         }
     };
 }

@@ -42,6 +42,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod blobs;
 mod change_set;
 #[cfg(feature = "conformance")]
 pub mod conformance;
@@ -53,8 +54,10 @@ pub mod rows;
 pub mod sqlite;
 mod store;
 
+pub use blobs::{BlobDirectory, BlobError, BlobReader, BlobStore, BlobWriter, MemoryBlobs};
 pub use change_set::{
-    Change, ChangeSet, Committed, Expect, PutValue, ReplaceWraps, ShareChange, WrapChange,
+    Change, ChangeSet, Committed, CredentialChange, Expect, FileChange, PutValue, ReplaceWraps,
+    ShareChange, WrapChange,
 };
 pub use error::{Cause, StoreError, conflict};
 pub use ids::{
@@ -64,7 +67,8 @@ pub use ids::{
 pub use memory::MemoryStore;
 pub use sqlite::{OpenError, OpenMode, SqliteOptions, SqliteStore};
 pub use store::{
-    ApiKeyAndUser, InboundShare, KeyRing, KeyStore, ListInbound, ListValues, OrgStore, Page,
-    Recipient, Recipients, RotationStore, ShareStore, SharedValueRead, Store, StoredWrap,
+    ApiKeyAndUser, Candidate, CredentialRead, CredentialStore, FileRead, FileStore, InboundShare,
+    KeyRing, KeyStore, ListCandidates, ListInbound, ListValues, OrgStore, Page, Recipient,
+    Recipients, RotationStore, ShareStore, SharedFileRead, SharedValueRead, Store, StoredWrap,
     UserAndPublicKey, UserStore, ValueName, ValueRead, ValueStore, ValueVersionInfo, WrapPlace,
 };

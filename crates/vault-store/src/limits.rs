@@ -6,6 +6,9 @@
 /// Rows in one page of a list. A higher limit is answered with this many.
 pub const LIST_LIMIT_MAX: u32 = 1_000;
 
+/// Rows in one page of versions of a credential, which carry their sealed value.
+pub const CREDENTIAL_VERSIONS_PAGE_MAX: u32 = 100;
+
 /// Changes in one change set.
 pub const CHANGES_MAX: usize = 10_000;
 /// Bytes of all rows in one change set.
@@ -39,6 +42,16 @@ pub const HEADER_BYTES_MAX: usize = 1_024;
 pub const PAYLOAD_BYTES_MAX: usize = 17 * 1024 * 1024;
 /// Bytes in sealed metadata.
 pub const METADATA_BOX_BYTES_MAX: usize = 1024 * 1024;
+/// Bytes in the sealed name and type of a file.
+pub const LABEL_BOX_BYTES_MAX: usize = 8 * 1024;
+/// Bytes in a sealed credential.
+pub const CREDENTIAL_SEALED_BYTES_MAX: usize = 32 * 1024;
+/// Bytes in the host pattern of a credential.
+pub const HOST_PATTERN_BYTES_MAX: usize = 512;
+/// Bytes in the name of the header that carries a credential.
+pub const HEADER_NAME_BYTES_MAX: usize = 256;
+/// Bytes in what a credential is filled into.
+pub const TEMPLATE_BYTES_MAX: usize = 1_024;
 /// Bytes in a wrapped data key.
 pub const WRAP_BYTES_MAX: usize = 4_096;
 

@@ -4,10 +4,12 @@
 //! without a file. It keeps nothing when it is dropped.
 
 mod apply;
+mod credentials;
+mod files;
 mod shares;
 mod wraps;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -15,11 +17,12 @@ use async_trait::async_trait;
 
 use crate::change_set::{ChangeSet, Committed};
 use crate::error::StoreError;
-use crate::ids::{KeyId, OrgId, RecordId, ShareId, UserId};
+use crate::ids::{BlobId, KeyId, OrgId, RecordId, ShareId, UserId};
 use crate::limits::{BATCH_BYTES_MAX, BATCH_MAX, LIST_LIMIT_MAX};
 use crate::rows::{
-    AccountBoxRow, AliasBoxRow, ApiKeyOwner, ApiKeyRow, KeyPairRow, OrgRow, Record, ShareRow,
-    UserKeysRow, UserRow, ValueRow, ValueVersionRow, WrapRow,
+    AccountBoxRow, AliasBoxRow, ApiKeyOwner, ApiKeyRow, CredentialRow, CredentialVersionRow,
+    FileRow, KeyPairRow, OrgRow, Record, ShareRow, UserKeysRow, UserRow, ValueRow, ValueVersionRow,
+    WrapRow,
 };
 use crate::store::{
     ApiKeyAndUser, KeyRing, KeyStore, ListValues, OrgStore, Page, Store, UserAndPublicKey,
@@ -43,6 +46,10 @@ struct Tables {
     versions: BTreeMap<(RecordId, u64), ValueVersionRow>,
     wraps: BTreeMap<(Record, u64, UserId), WrapRow>,
     account_boxes: BTreeMap<(Record, u64, UserId), AccountBoxRow>,
+    files: BTreeMap<RecordId, FileRow>,
+    erased_bodies: BTreeSet<BlobId>,
+    credentials: BTreeMap<RecordId, CredentialRow>,
+    credential_versions: BTreeMap<(RecordId, u64), CredentialVersionRow>,
     shares: BTreeMap<ShareId, ShareRow>,
     alias_boxes: BTreeMap<ShareId, AliasBoxRow>,
     /// Absent for a record whose shares never changed.

@@ -7,6 +7,8 @@
 //! the version that a change set expects, and it belongs under the row's MAC.
 
 mod api_keys;
+mod credentials;
+mod files;
 mod keys;
 mod orgs;
 mod records;
@@ -17,6 +19,8 @@ mod values;
 use std::fmt;
 
 pub use api_keys::{ApiKeyOwner, ApiKeyRow};
+pub use credentials::{CredentialRow, CredentialVersionRow};
+pub use files::FileRow;
 pub use keys::{KeyPairRow, UserKeysRow};
 pub use orgs::OrgRow;
 pub use records::{Record, RecordKind};

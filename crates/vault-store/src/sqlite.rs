@@ -6,7 +6,9 @@
 mod api_keys;
 mod apply;
 mod columns;
+mod credentials;
 mod failure;
+mod files;
 mod keys;
 mod lock;
 mod migrate;

@@ -7,6 +7,8 @@
 //! (lists say what they leave out): the caller checks a row's MAC before it believes its fields.
 //! Not here: who may read what, and the meaning of the bytes.
 
+mod credentials;
+mod files;
 mod rotation;
 mod shares;
 
@@ -20,6 +22,8 @@ use crate::rows::{
     WrapRow,
 };
 
+pub use credentials::{Candidate, CredentialRead, CredentialStore, ListCandidates};
+pub use files::{FileRead, FileStore, SharedFileRead};
 pub use rotation::{RotationStore, StoredWrap, WrapPlace};
 pub use shares::{InboundShare, ListInbound, Recipient, Recipients, ShareStore, SharedValueRead};
 
@@ -227,7 +231,16 @@ pub trait ValueStore: Send + Sync {
 
 /// A place where rows are kept.
 #[async_trait]
-pub trait Store: OrgStore + UserStore + KeyStore + ValueStore + ShareStore + RotationStore {
+pub trait Store:
+    OrgStore
+    + UserStore
+    + KeyStore
+    + ValueStore
+    + ShareStore
+    + RotationStore
+    + FileStore
+    + CredentialStore
+{
     /// Applies a change set whole or not at all. Durable when it returns `Ok`.
     ///
     /// Dropping the future does not take the change set back: it may still be applied.

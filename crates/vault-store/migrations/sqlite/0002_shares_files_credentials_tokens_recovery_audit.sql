@@ -26,19 +26,23 @@ CREATE TABLE files (
     version         INTEGER NOT NULL CHECK (version >= 1),
     mac_key         INTEGER NOT NULL CHECK (mac_key BETWEEN 0 AND 4294967295),
     mac             BLOB NOT NULL CHECK (length(mac) = 32),
+    UNIQUE (record_id, content_version),
     FOREIGN KEY (org_id, owner) REFERENCES users (org_id, user_id)
 ) STRICT;
 
 CREATE INDEX files_by_owner ON files (org_id, owner, record_id);
 
+-- A file has one version of its contents at a time, and only that one has wraps.
 CREATE TABLE file_wraps (
-    record_id            BLOB NOT NULL REFERENCES files (record_id) ON DELETE CASCADE,
-    value_version        INTEGER NOT NULL CHECK (value_version >= 1),
+    record_id            BLOB NOT NULL,
+    value_version        INTEGER NOT NULL,
     recipient            BLOB NOT NULL REFERENCES users (user_id),
     recipient_generation INTEGER NOT NULL CHECK (recipient_generation BETWEEN 0 AND 4294967295),
     share_id             BLOB CHECK (length(share_id) = 16),
     wrap                 BLOB NOT NULL CHECK (length(wrap) BETWEEN 1 AND 4096),
-    PRIMARY KEY (record_id, value_version, recipient)
+    PRIMARY KEY (record_id, value_version, recipient),
+    FOREIGN KEY (record_id, value_version)
+        REFERENCES files (record_id, content_version) ON DELETE CASCADE
 ) STRICT;
 
 CREATE INDEX file_wraps_by_recipient

@@ -3,6 +3,8 @@
 //! Both backends call this first, so that they refuse the same things with the same words, and so
 //! that no row reaches a table whose constraints it breaks.
 
+mod credentials;
+mod files;
 mod wraps;
 
 use std::collections::BTreeSet;
@@ -88,6 +90,8 @@ fn change(change: &Change) -> Checked {
         Change::PutAccountBox(row) => account_box(row),
         Change::Wrap(change) => wraps::wrap_change(change),
         Change::Share(change) => wraps::share_change(change),
+        Change::File(change) => files::file_change(change),
+        Change::Credential(change) => credentials::credential_change(change),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Rows to test with: small numbers in, whole rows out.
 
+mod records;
 mod shares;
 
 use crate::change_set::{Change, Expect, PutValue};
@@ -11,6 +12,9 @@ use crate::rows::{
 };
 use crate::store::{ListValues, ValueName};
 
+pub use records::{
+    blob_id, credential, credential_version, file, insert_file, put_credential, share_of,
+};
 pub use shares::{alias_box, insert_share, put_shared, share, share_id, share_wrap, value_record};
 
 /// The time at which samples are made.

@@ -80,6 +80,8 @@ impl Tables {
             }
             Change::Wrap(change) => self.wrap_change(change, committed),
             Change::Share(change) => self.share_change(change, committed),
+            Change::File(change) => self.file_change(change),
+            Change::Credential(change) => self.credential_change(change, committed),
         }
     }
 

@@ -134,7 +134,14 @@ impl Tables {
                 .values()
                 .find(|row| row.record_id == record.record_id)
                 .map(|row| (row.org_id, row.owner, row.version)),
-            RecordKind::File | RecordKind::Credential => None,
+            RecordKind::File => self
+                .files
+                .get(&record.record_id)
+                .map(|row| (row.org_id, row.owner, row.version)),
+            RecordKind::Credential => self
+                .credentials
+                .get(&record.record_id)
+                .map(|row| (row.org_id, row.owner, row.version)),
         }
     }
 
@@ -160,7 +167,11 @@ impl Tables {
                 .values
                 .values()
                 .any(|row| row.record_id == record.record_id && row.is_listed(now)),
-            RecordKind::File | RecordKind::Credential => true,
+            RecordKind::File => true,
+            RecordKind::Credential => self
+                .credentials
+                .get(&record.record_id)
+                .is_some_and(|row| row.is_live(now)),
         }
     }
 }

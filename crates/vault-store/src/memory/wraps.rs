@@ -120,7 +120,13 @@ impl Tables {
     pub(super) fn has_version(&self, record: Record, version: u64) -> bool {
         match record.kind {
             RecordKind::Value => self.versions.contains_key(&(record.record_id, version)),
-            RecordKind::File | RecordKind::Credential => false,
+            RecordKind::File => self
+                .files
+                .get(&record.record_id)
+                .is_some_and(|row| row.content_version == version),
+            RecordKind::Credential => self
+                .credential_versions
+                .contains_key(&(record.record_id, version)),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use rusqlite::Connection;
 
-use super::{api_keys, keys, orgs, shares, users, values, wraps};
+use super::{api_keys, credentials, files, keys, orgs, shares, users, values, wraps};
 use crate::change_set::{Change, ChangeSet, Committed};
 use crate::error::StoreError;
 use crate::rows::RecordKind;
@@ -60,5 +60,7 @@ fn change(db: &Connection, change: &Change, committed: &mut Committed) -> Result
         Change::PutAccountBox(row) => wraps::put_box(db, RecordKind::Value, row, committed),
         Change::Wrap(change) => wraps::apply(db, change, committed),
         Change::Share(change) => shares::apply(db, change, committed),
+        Change::File(change) => files::apply(db, change),
+        Change::Credential(change) => credentials::apply(db, change, committed),
     }
 }

@@ -24,12 +24,13 @@ const ONE: &str = "SELECT record_id, org_id, owner, name, current_version, creat
 /// What [`decode_read`] takes, of value `v`, version `n`, wrap `w` and box `b`.
 macro_rules! read_columns {
     () => {
-        "v.record_id, v.org_id, v.owner, v.name, v.current_version, v.created, \
-        v.updated, v.deleted, v.expires, v.version, v.mac_key, v.mac, \
-        n.record_id, n.value_version, n.header, n.payload, n.metadata_box, n.created, n.expires, \
-        n.mac_key, n.mac, \
-        w.record_id, w.value_version, w.recipient, w.recipient_generation, w.share_id, w.wrap, \
-        b.record_id, b.value_version, b.recipient, b.account_box"
+        concat!(
+            "v.record_id, v.org_id, v.owner, v.name, v.current_version, v.created, \
+            v.updated, v.deleted, v.expires, v.version, v.mac_key, v.mac, \
+            n.record_id, n.value_version, n.header, n.payload, n.metadata_box, n.created, \
+            n.expires, n.mac_key, n.mac, ",
+            wraps::wrap_and_box_columns!()
+        )
     };
 }
 

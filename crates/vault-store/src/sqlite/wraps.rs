@@ -15,6 +15,15 @@ pub(super) const WIDTH: usize = 6;
 /// Columns that [`decode_box`] takes.
 pub(super) const BOX_WIDTH: usize = 4;
 
+/// What [`decode`] and [`decode_box`] take, of wrap `w` and box `b`.
+macro_rules! wrap_and_box_columns {
+    () => {
+        "w.record_id, w.value_version, w.recipient, w.recipient_generation, w.share_id, w.wrap, \
+        b.record_id, b.value_version, b.recipient, b.account_box"
+    };
+}
+pub(super) use wrap_and_box_columns;
+
 struct Sql {
     insert: &'static str,
     delete: &'static str,

@@ -1,0 +1,250 @@
+//! Bodies as files in a directory of their own.
+//!
+//! A body is written under `unfinished/`, made durable there, renamed to its place under one of
+//! 256 subdirectories, and that subdirectory is made durable too. So a crash leaves a whole body
+//! or none. Files are for their owner alone; one process has the directory at a time.
+
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use uuid::Uuid;
+
+use super::{BlobError, BlobReader, BlobStore, BlobWriter, Bodies};
+use crate::ids::BlobId;
+
+const DIRECTORY_MODE: u32 = 0o700;
+const FILE_MODE: u32 = 0o600;
+const UNFINISHED: &str = "unfinished";
+const LOCK: &str = "lock";
+
+/// Bodies in a directory.
+#[derive(Debug)]
+pub struct BlobDirectory {
+    root: PathBuf,
+    _lock: File,
+}
+
+struct Unfinished {
+    file: File,
+    /// `None` once the body is in its place.
+    path: Option<PathBuf>,
+    shard: PathBuf,
+    place: PathBuf,
+    bytes: u64,
+    failed: bool,
+}
+
+struct Opened {
+    file: File,
+    bytes: u64,
+}
+
+impl BlobDirectory {
+    /// Opens the directory, or makes it; its parent must exist.
+    pub fn open(root: impl AsRef<Path>) -> Result<Self, BlobError> {
+        make_directory(root.as_ref())?;
+        let root = fs::canonicalize(root)?;
+        fs::set_permissions(&root, Permissions::from_mode(DIRECTORY_MODE))?;
+        let lock = take_lock(&root.join(LOCK))?;
+        make_directory(&root.join(UNFINISHED))?;
+        Ok(Self { root, _lock: lock })
+    }
+
+    /// Ids of one moment differ at their end, so that is what spreads them.
+    fn shard(&self, body: BlobId) -> PathBuf {
+        let [.., last] = *body.as_bytes();
+        self.root.join(format!("{last:02x}"))
+    }
+
+    fn place(&self, body: BlobId) -> PathBuf {
+        self.shard(body).join(file_name(body))
+    }
+}
+
+fn file_name(body: BlobId) -> String {
+    body.as_uuid().simple().to_string()
+}
+
+/// Makes a directory durably, unless it is there.
+fn make_directory(path: &Path) -> io::Result<()> {
+    match DirBuilder::new().mode(DIRECTORY_MODE).create(path) {
+        Ok(()) => match path.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => sync_directory(parent),
+            _ => sync_directory(Path::new(".")),
+        },
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+fn sync_directory(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
+}
+
+fn take_lock(path: &Path) -> Result<File, BlobError> {
+    let file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(FILE_MODE)
+        .open(path)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(BlobError::InUse),
+        Err(TryLockError::Error(error)) => Err(error.into()),
+    }
+}
+
+impl BlobStore for BlobDirectory {
+    fn create(&self, body: BlobId) -> Result<Box<dyn BlobWriter>, BlobError> {
+        let (shard, place) = (self.shard(body), self.place(body));
+        let path = self.root.join(UNFINISHED).join(file_name(body));
+        let file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(FILE_MODE)
+            .open(&path)
+            .map_err(|error| match error.kind() {
+                io::ErrorKind::AlreadyExists => BlobError::Exists,
+                _ => error.into(),
+            })?;
+        // From here on dropping it removes the file.
+        let unfinished = Unfinished {
+            file,
+            path: Some(path),
+            shard,
+            place,
+            bytes: 0,
+            failed: false,
+        };
+        // Asked while the unfinished file keeps others away from this id.
+        if unfinished.place.try_exists()? {
+            return Err(BlobError::Exists);
+        }
+        Ok(Box::new(unfinished))
+    }
+
+    fn open(&self, body: BlobId) -> Result<Option<Box<dyn BlobReader>>, BlobError> {
+        match File::open(self.place(body)) {
+            Ok(file) => {
+                let bytes = file.metadata()?.len();
+                Ok(Some(Box::new(Opened { file, bytes })))
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn delete(&self, body: BlobId) -> Result<bool, BlobError> {
+        match fs::remove_file(self.place(body)) {
+            Ok(()) => {
+                sync_directory(&self.shard(body))?;
+                Ok(true)
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn bodies(&self) -> Result<Bodies<'_>, BlobError> {
+        let shards = (0..=u8::MAX).map(|number| self.root.join(format!("{number:02x}")));
+        Ok(Box::new(shards.flat_map(|shard| match bodies_in(&shard) {
+            Ok(bodies) => bodies.into_iter().map(Ok).collect(),
+            Err(error) => vec![Err(error.into())],
+        })))
+    }
+
+    fn remove_unfinished(&self) -> Result<u64, BlobError> {
+        let unfinished = self.root.join(UNFINISHED);
+        let mut removed = 0;
+        for body in bodies_in(&unfinished)? {
+            fs::remove_file(unfinished.join(file_name(body)))?;
+            removed += 1;
+        }
+        sync_directory(&unfinished)?;
+        Ok(removed)
+    }
+}
+
+/// The bodies in one subdirectory. A file that was not put there by us is none.
+fn bodies_in(directory: &Path) -> io::Result<Vec<BlobId>> {
+    let entries = match fs::read_dir(directory) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let mut bodies = Vec::new();
+    for entry in entries {
+        let name = entry?.file_name();
+        let body = name.to_str().and_then(|name| Uuid::try_parse(name).ok());
+        let ours = body
+            .map(BlobId::from)
+            .filter(|body| name.to_str() == Some(&file_name(*body)));
+        bodies.extend(ours);
+    }
+    Ok(bodies)
+}
+
+impl Write for Unfinished {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self.file.write(bytes) {
+            Ok(count) => {
+                self.bytes += count as u64;
+                Ok(count)
+            }
+            Err(error) => {
+                self.failed |= error.kind() != io::ErrorKind::Interrupted;
+                Err(error)
+            }
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl BlobWriter for Unfinished {
+    fn finish(mut self: Box<Self>) -> Result<u64, BlobError> {
+        if self.failed {
+            return Err(BlobError::Broken);
+        }
+        self.file.sync_all()?;
+        make_directory(&self.shard)?;
+        if let Some(path) = &self.path {
+            fs::rename(path, &self.place)?;
+        }
+        // In its place: should the next step fail, the body is an orphan, which a sweep finds.
+        self.path = None;
+        sync_directory(&self.shard)?;
+        Ok(self.bytes)
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        if let Some(Err(error)) = self.path.take().map(fs::remove_file) {
+            tracing::warn!(kind = %error.kind(), "an unfinished body stays until the next start");
+        }
+    }
+}
+
+impl Read for Opened {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.file.read(buffer)
+    }
+}
+
+impl Seek for Opened {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.file.seek(to)
+    }
+}
+
+impl BlobReader for Opened {
+    fn byte_count(&self) -> u64 {
+        self.bytes
+    }
+}
