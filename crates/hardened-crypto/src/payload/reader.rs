@@ -60,9 +60,10 @@ impl<R: io::Read> PayloadReader<R> {
     }
 
     fn next_chunk(&mut self) -> io::Result<()> {
-        self.given = 0;
-        self.chunk.zeroize();
+        // What is read over the last chunk is not given out before it has verified, even if
+        // `inner` panics halfway. Whatever is left of the old one is wiped on drop.
         self.chunk.resize(SEALED_CHUNK_BYTES, 0);
+        self.given = SEALED_CHUNK_BYTES;
         match read_full(&mut self.inner, &mut self.chunk) {
             Ok(filled) => self.chunk.truncate(filled),
             Err(error) => {
@@ -76,6 +77,7 @@ impl<R: io::Read> PayloadReader<R> {
             Err(error) => return Err(self.fail(error)),
         };
         self.chunk.truncate(opened);
+        self.given = 0;
         self.index += 1;
         if opened < CHUNK_BYTES {
             self.state = State::Finished;
@@ -86,6 +88,7 @@ impl<R: io::Read> PayloadReader<R> {
     /// Wipes what is held and stays in error.
     fn fail(&mut self, error: Error) -> io::Error {
         self.chunk.zeroize();
+        self.given = 0;
         self.state = State::Failed(error);
         invalid(error)
     }

@@ -7,7 +7,10 @@ use hardened_crypto::{
     payload::{self, CHUNK_BYTES, PREFIX_BYTES, PayloadReader, PayloadWriter, RandomAccess},
 };
 use proptest::prelude::*;
-use std::io::{self, Cursor, Read, Write};
+use std::{
+    io::{self, Cursor, Read, Write},
+    panic::{AssertUnwindSafe, catch_unwind},
+};
 
 const SEALED_CHUNK: usize = CHUNK_BYTES + 16;
 /// Lengths around everything that has a border.
@@ -283,6 +286,38 @@ fn an_inner_reader_that_fails_midway() {
         let again = reader.read(&mut [0; 1]).unwrap_err();
         assert_eq!(kind_of(&again), Some(ErrorKind::Unavailable));
     }
+}
+
+/// Gives the prefix and half a chunk, panics once, and goes on.
+struct Panics<'a> {
+    inner: &'a [u8],
+    calls: usize,
+}
+
+impl Read for Panics<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.calls += 1;
+        assert_ne!(self.calls, 4, "a source that panics on purpose");
+        let count = buffer.len().min(8_000);
+        self.inner.read(&mut buffer[..count])
+    }
+}
+
+/// A caller who catches the panic of a source gets nothing unverified out of the reader.
+#[test]
+fn an_inner_reader_that_panics_midway() {
+    let (data_key, sealed) = sealed(40_000);
+    let inner = Panics {
+        inner: &sealed,
+        calls: 0,
+    };
+    let mut reader = PayloadReader::new(inner, &data_key, &value_place()).unwrap();
+    let mut buffer = [0xee; 100];
+    let caught = catch_unwind(AssertUnwindSafe(|| reader.read(&mut buffer).is_ok()));
+    assert!(caught.is_err());
+    let error = reader.read(&mut buffer).unwrap_err();
+    assert_eq!(kind_of(&error), Some(ErrorKind::Tampered));
+    assert_eq!(buffer, [0xee; 100]);
 }
 
 /// Takes so many bytes, then is full.
