@@ -19,7 +19,7 @@ use hardened_crypto::{
     ids::{OrgId, RecordId, RecoverySetId, UserId},
     key_hash,
     key_pair::{PrivateKeys, PublicKeys},
-    payload::{self, PayloadContext},
+    payload::{self, PayloadContext, PayloadReader},
     recovery::{RecoveryKey, RecoverySet, Split},
     rekey::{ProtectedKeys, StoredKeyPair, rekey},
     root_key::RootKeyring,
@@ -42,7 +42,7 @@ use ring::{
 };
 use sealgate_benches::{Comparison, compare};
 use secrecy::ExposeSecret;
-use std::{env, time::Duration};
+use std::{env, io::Read, time::Duration};
 
 const OWNER: SecretOwner = SecretOwner {
     org: OrgId([1; 16]),
@@ -233,6 +233,21 @@ fn payloads(table: &mut Table, person: &Person) -> Vec<Mark> {
             format!("payload open, {size}"),
             GCM,
             || payload::open(data_key, &VALUE, &sealed).unwrap(),
+            || {
+                buffer.copy_from_slice(&raw);
+                gcm.open_in_place(nonce(), Aad::empty(), &mut buffer)
+                    .unwrap()
+                    .len()
+            },
+        );
+        let mut chunk = vec![0; payload::CHUNK_BYTES];
+        table.add(
+            format!("payload open as a stream, {size}"),
+            GCM,
+            || {
+                let mut reader = PayloadReader::new(&*sealed, data_key, &VALUE).unwrap();
+                while reader.read(&mut chunk).unwrap() > 0 {}
+            },
             || {
                 buffer.copy_from_slice(&raw);
                 gcm.open_in_place(nonce(), Aad::empty(), &mut buffer)
