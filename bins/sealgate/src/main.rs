@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+mod init;
 mod serve;
 
 use std::process::ExitCode;
@@ -21,12 +22,15 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Make the data directory, the database, the root key file and the first root API key.
+    Init(init::Init),
     /// Run the server until SIGTERM or SIGINT, then finish the requests in flight.
     Serve(Box<serve::Serve>),
 }
 
 fn main() -> ExitCode {
     match Cli::parse().command {
+        Command::Init(init) => init.run(),
         Command::Serve(serve) => serve.run(),
     }
 }

@@ -11,6 +11,10 @@ use vault_server::config::{
     Config, ConfigError, DATA_DIR_DEFAULT, Egress, LISTEN_DEFAULT, Limits, LogFormat,
     RootKeySource, TlsFiles, defaults,
 };
+use vault_server::vault::limits::{self as vault_limits, VaultLimits};
+
+/// The variable that holds the root key when nothing else is named.
+const ROOT_KEY_VARIABLE: &str = "SEALGATE_ROOT_KEY";
 
 /// What is said on standard error before a development server starts.
 const DEV_WARNING: &str = "\
@@ -67,6 +71,9 @@ pub(crate) struct Serve {
 
     #[command(flatten)]
     limits: LimitArgs,
+
+    #[command(flatten)]
+    vault: VaultArgs,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -155,6 +162,41 @@ struct LimitArgs {
     drain_timeout: u64,
 }
 
+/// Bounds of what is stored and of work done for secrets.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Vault")]
+struct VaultArgs {
+    /// Bytes of a value, decoded. In JSON it has to fit into the body of an API call, too.
+    #[arg(long, env = "SEALGATE_VALUE_BYTES_MAX", default_value_t = vault_limits::VALUE_BYTES_MAX)]
+    value_bytes_max: usize,
+
+    /// Versions of a value that stay readable.
+    #[arg(long, env = "SEALGATE_VERSIONS_KEPT", default_value_t = vault_limits::VERSIONS_KEPT)]
+    versions_kept: u32,
+
+    /// Shortest passphrase that is accepted as a new user secret, in bytes.
+    #[arg(long, env = "SEALGATE_PASSPHRASE_BYTES_MIN", default_value_t = vault_limits::PASSPHRASE_BYTES_MIN)]
+    passphrase_bytes_min: usize,
+
+    /// Password hashes that run at once; default one per core.
+    #[arg(long, env = "SEALGATE_HASH_THREADS")]
+    hash_threads: Option<usize>,
+}
+
+/// Where the root key comes from, if not from the data directory: a flag, or else the variable
+/// that is set for it.
+pub(crate) fn root_key_source(
+    file: Option<PathBuf>,
+    variable: Option<String>,
+) -> Option<RootKeySource> {
+    let set = || std::env::var_os(ROOT_KEY_VARIABLE).map(|_| ROOT_KEY_VARIABLE.to_owned());
+    file.map(RootKeySource::File).or_else(|| {
+        variable
+            .or_else(set)
+            .map(RootKeySource::EnvironmentVariable)
+    })
+}
+
 impl Serve {
     pub(crate) fn run(self) -> ExitCode {
         match self.serve() {
@@ -190,14 +232,25 @@ impl Serve {
             Format::Text => LogFormat::Text,
             Format::Json => LogFormat::Json,
         };
-        if let Some(path) = self.root_key_file {
-            config.root_key = RootKeySource::File(path);
-        } else if let Some(name) = self.root_key_variable {
-            config.root_key = RootKeySource::EnvironmentVariable(name);
+        if let Some(source) = root_key_source(self.root_key_file, self.root_key_variable) {
+            config.root_key = source;
         }
         config.egress = self.egress.into_egress();
         config.limits = self.limits.into_limits();
+        config.vault = self.vault.into_limits();
         Ok(if self.dev { config.with_dev() } else { config })
+    }
+}
+
+impl VaultArgs {
+    fn into_limits(self) -> VaultLimits {
+        VaultLimits {
+            value_bytes_max: self.value_bytes_max,
+            versions_kept: self.versions_kept,
+            passphrase_bytes_min: self.passphrase_bytes_min,
+            hash_threads: self.hash_threads,
+            ..VaultLimits::default()
+        }
     }
 }
 
@@ -234,6 +287,6 @@ impl LimitArgs {
 }
 
 /// Writes to standard error, where nobody may be listening.
-fn say(text: &str) {
+pub(crate) fn say(text: &str) {
     let _ = std::io::stderr().write_all(text.as_bytes());
 }
