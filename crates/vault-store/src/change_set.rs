@@ -7,22 +7,28 @@
 //! none of them has happened. Of two change sets that expect the same state exactly one succeeds.
 //! Not here: checks that need only the change set itself (`change_set/check.rs`).
 
+mod api_keys;
 mod check;
 mod credentials;
 mod files;
+mod recovery;
 mod shares;
+mod tokens;
 mod wraps;
 
 use crate::error::StoreError;
 use crate::ids::{KeyId, OrgId, RecordId, UserId};
 use crate::rows::{
-    AccountBoxRow, ApiKeyRow, KeyPairRow, OrgRow, UserKeysRow, UserRow, ValueRow, ValueVersionRow,
-    WrapRow,
+    AccountBoxRow, ApiKeyRow, AuditEntry, KeyPairRow, OrgRow, UserKeysRow, UserRow, ValueRow,
+    ValueVersionRow, WrapRow,
 };
 
+pub use api_keys::ApiKeyChange;
 pub use credentials::CredentialChange;
 pub use files::FileChange;
+pub use recovery::RecoveryChange;
 pub use shares::ShareChange;
+pub use tokens::TokenChange;
 pub(crate) use wraps::conflict_on;
 pub use wraps::{ReplaceWraps, WrapChange};
 
@@ -35,6 +41,7 @@ pub(crate) const NOT_A_CONTINUATION: StoreError =
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ChangeSet {
     changes: Vec<Change>,
+    audit: Vec<AuditEntry>,
 }
 
 /// One change with its precondition.
@@ -138,6 +145,31 @@ pub enum Change {
     File(FileChange),
     /// Changes a stored credential.
     Credential(CredentialChange),
+    /// Changes access tokens.
+    Token(TokenChange),
+    /// Changes the scope or the noted use of an API key.
+    ApiKey(ApiKeyChange),
+    /// Changes trustees or staged restores.
+    Recovery(RecoveryChange),
+    /// Changes nothing, but expects that, beside this user, the organisation has an administrator
+    /// who is not disabled. It sees the changes before it.
+    ExpectOtherAdmin {
+        /// The organisation.
+        org_id: OrgId,
+        /// Who does not count.
+        user_id: UserId,
+    },
+    /// Erases a user with everything that is the user's: keys, values, files, credentials, shares
+    /// both ways, tokens, recovery both ways. The bodies of the files are left to be removed
+    /// ([`FileStore::erased_bodies`](crate::FileStore::erased_bodies)). Audit entries stay.
+    RemoveUser {
+        /// The organisation.
+        org_id: OrgId,
+        /// Who.
+        user_id: UserId,
+        /// The version of the [`UserRow`] to erase.
+        expected_version: u64,
+    },
 }
 
 macro_rules! change_of_noun {
@@ -161,6 +193,9 @@ change_of_noun! {
     Share(ShareChange),
     File(FileChange),
     Credential(CredentialChange),
+    Token(TokenChange),
+    ApiKey(ApiKeyChange),
+    Recovery(RecoveryChange),
 }
 
 /// A new version of a value.
@@ -198,13 +233,24 @@ pub struct Committed {
     pub account_boxes_stored: u64,
     /// Boxes of aliases stored; the others had lost their share.
     pub alias_boxes_stored: u64,
+    /// Tokens that a [`TokenChange`] erased.
+    pub tokens_erased: u64,
 }
 
 impl ChangeSet {
-    /// A change set without changes; committing it is [`StoreError::Invalid`].
+    /// A change set without changes and audit entries; committing it is [`StoreError::Invalid`].
     pub const fn new() -> Self {
         Self {
             changes: Vec::new(),
+            audit: Vec::new(),
+        }
+    }
+
+    /// Only audit entries.
+    pub const fn of_audit(audit: Vec<AuditEntry>) -> Self {
+        Self {
+            changes: Vec::new(),
+            audit,
         }
     }
 
@@ -218,6 +264,23 @@ impl ChangeSet {
     /// Adds a change after the others.
     pub fn push(&mut self, change: Change) {
         self.changes.push(change);
+    }
+
+    /// Adds an audit entry after the others. It is committed with the changes or not at all.
+    #[must_use]
+    pub fn with_audit(mut self, entry: AuditEntry) -> Self {
+        self.audit.push(entry);
+        self
+    }
+
+    /// Adds an audit entry after the others.
+    pub fn push_audit(&mut self, entry: AuditEntry) {
+        self.audit.push(entry);
+    }
+
+    /// The audit entries, in their order.
+    pub fn audit(&self) -> &[AuditEntry] {
+        &self.audit
     }
 
     /// The changes, in the order they apply.
@@ -243,6 +306,7 @@ impl FromIterator<Change> for ChangeSet {
     fn from_iter<I: IntoIterator<Item = Change>>(changes: I) -> Self {
         Self {
             changes: changes.into_iter().collect(),
+            audit: Vec::new(),
         }
     }
 }

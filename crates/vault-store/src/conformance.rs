@@ -19,6 +19,7 @@
 //! The macro needs the crate `tokio` with its macros and multi-threaded runtime where it is used.
 //! Not here: what only a backend with files can promise (crashes, full disks, foreign files).
 
+pub mod audit;
 pub mod blobs;
 pub mod change_sets;
 pub mod credentials;
@@ -26,9 +27,11 @@ pub mod files;
 pub mod keys;
 pub mod lists;
 pub mod races;
+pub mod recovery;
 pub mod sample;
 pub mod share_races;
 pub mod shares;
+pub mod tokens;
 pub mod users;
 pub mod values;
 pub mod wraps;
@@ -101,6 +104,16 @@ macro_rules! conformance_suite {
             credentials::malformed_credentials_are_refused,
             credentials::candidates_are_own_and_shared,
             credentials::credential_shares_follow_updates_and_deletion,
+            tokens::tokens_come_with_their_user,
+            tokens::tokens_are_listed_deleted_and_swept,
+            tokens::scopes_live_with_their_key,
+            recovery::trustees_are_kept_for_both_sides,
+            recovery::a_restore_is_decided_once,
+            recovery::activation_and_rekey_are_one_step,
+            recovery::a_removed_trustee_leaves_no_restore,
+            recovery::the_last_administrator_stays,
+            recovery::administrators_do_not_remove_each_other,
+            recovery::a_removed_user_leaves_nothing,
         }
     };
     (@list $name:ident, $fresh:path; $($group:ident :: $promise:ident),+ $(,)?) => {
@@ -127,6 +140,20 @@ macro_rules! blob_conformance_suite {
             blobs::a_body_is_written_once,
             blobs::a_deleted_body_is_gone,
             blobs::all_bodies_are_listed,
+        }
+    };
+}
+
+/// As [`conformance_suite!`](crate::conformance_suite) for audit: `$fresh` opens the empty store
+/// with [`SampleSealer`](crate::conformance::sample::SampleSealer).
+#[macro_export]
+macro_rules! audit_conformance_suite {
+    ($name:ident, $fresh:path) => {
+        $crate::conformance_suite! { @list $name, $fresh;
+            audit::entries_are_chained_per_organisation,
+            audit::a_refused_change_set_leaves_no_entry,
+            audit::a_page_of_blocks_is_bounded_in_bytes,
+            audit::concurrent_entries_make_one_chain,
         }
     };
 }

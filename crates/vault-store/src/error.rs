@@ -67,6 +67,16 @@ pub mod conflict {
     pub const SHARE: &str = "share";
     /// The shares of a record are others than those a write knew of.
     pub const SHARE_REVISION: &str = "share_revision";
+    /// An access token.
+    pub const TOKEN: &str = "token";
+    /// The scope of an API key.
+    pub const API_KEY_SCOPE: &str = "api_key_scope";
+    /// A trustee row.
+    pub const TRUSTEE: &str = "trustee";
+    /// A staged restore.
+    pub const RESTORE: &str = "restore";
+    /// The organisation has no other enabled administrator.
+    pub const LAST_ADMIN: &str = "last_admin";
     /// A wrapped key.
     pub const WRAP: &str = "wrap";
     /// The organisation, user or recipient that a new row belongs to does not exist.

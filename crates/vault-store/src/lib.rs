@@ -42,6 +42,7 @@
 
 #![forbid(unsafe_code)]
 
+mod audit;
 pub mod blobs;
 mod change_set;
 #[cfg(feature = "conformance")]
@@ -54,10 +55,11 @@ pub mod rows;
 pub mod sqlite;
 mod store;
 
+pub use audit::{AuditHead, AuditSealer, SealedBlock};
 pub use blobs::{BlobDirectory, BlobError, BlobReader, BlobStore, BlobWriter, MemoryBlobs};
 pub use change_set::{
-    Change, ChangeSet, Committed, CredentialChange, Expect, FileChange, PutValue, ReplaceWraps,
-    ShareChange, WrapChange,
+    ApiKeyChange, Change, ChangeSet, Committed, CredentialChange, Expect, FileChange, PutValue,
+    RecoveryChange, ReplaceWraps, ShareChange, TokenChange, WrapChange,
 };
 pub use error::{Cause, StoreError, conflict};
 pub use ids::{
@@ -67,8 +69,10 @@ pub use ids::{
 pub use memory::MemoryStore;
 pub use sqlite::{OpenError, OpenMode, SqliteOptions, SqliteStore};
 pub use store::{
-    ApiKeyAndUser, Candidate, CredentialRead, CredentialStore, FileRead, FileStore, InboundShare,
-    KeyRing, KeyStore, ListCandidates, ListInbound, ListValues, OrgStore, Page, Recipient,
-    Recipients, RotationStore, ShareStore, SharedFileRead, SharedValueRead, Store, StoredWrap,
-    UserAndPublicKey, UserStore, ValueName, ValueRead, ValueStore, ValueVersionInfo, WrapPlace,
+    ApiKeyAndUser, ApiKeyDetail, ApiKeyScopeStore, AuditStore, Candidate, CredentialRead,
+    CredentialStore, FileRead, FileStore, InboundShare, KeyRing, KeyStore, ListCandidates,
+    ListInbound, ListValues, OrgStore, Page, Recipient, Recipients, RecoveryStore, RotationStore,
+    ScopedApiKey, ShareStore, SharedFileRead, SharedValueRead, Store, StoredWrap, TokenAndUser,
+    TokenStore, UserAndPublicKey, UserStore, ValueName, ValueRead, ValueStore, ValueVersionInfo,
+    WrapPlace,
 };

@@ -9,6 +9,13 @@ pub const LIST_LIMIT_MAX: u32 = 1_000;
 /// Rows in one page of versions of a credential, which carry their sealed value.
 pub const CREDENTIAL_VERSIONS_PAGE_MAX: u32 = 100;
 
+/// Rows in one page of tokens, which carry their boxes.
+pub const TOKENS_PAGE_MAX: u32 = 100;
+/// Rows in one page of trustees or restores, which carry what they hold.
+pub const RECOVERY_PAGE_MAX: u32 = 100;
+/// Bytes of blocks after which a page of audit blocks ends.
+pub const AUDIT_PAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
+
 /// Changes in one change set.
 pub const CHANGES_MAX: usize = 10_000;
 /// Bytes of all rows in one change set.
@@ -23,6 +30,12 @@ pub const SHARES_PER_RECORD_MAX: u32 = 1_000;
 pub const BATCH_MAX: usize = 100;
 /// Bytes of contents in one batch read.
 pub const BATCH_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// Restores staged by one trustee for one owner.
+pub const RESTORES_MAX: u32 = 20;
+/// Audit entries of one change set.
+pub const AUDIT_ENTRIES_MAX: usize = 1_000;
+/// Bytes of all audit entries of one change set.
+pub const AUDIT_BYTES_MAX: usize = 1024 * 1024;
 /// Versions of a value that can be kept.
 pub const VERSIONS_KEPT_MAX: u32 = 10_000;
 
@@ -52,6 +65,18 @@ pub const HOST_PATTERN_BYTES_MAX: usize = 512;
 pub const HEADER_NAME_BYTES_MAX: usize = 256;
 /// Bytes in what a credential is filled into.
 pub const TEMPLATE_BYTES_MAX: usize = 1_024;
+/// Bytes in the encoded scope of a token or an API key.
+pub const SCOPE_BYTES_MAX: usize = 16 * 1024;
+/// Bytes of all boxes of one token.
+pub const TOKEN_BOXES_BYTES_MAX: usize = 64 * 1024;
+/// Bytes in what a trustee holds or hands in.
+pub const RECOVERY_BYTES_MAX: usize = 64 * 1024;
+/// Bytes in the hint for a trustee.
+pub const HINT_BYTES_MAX: usize = 1_024;
+/// Bytes in one audit entry.
+pub const AUDIT_ENTRY_BYTES_MAX: usize = 16 * 1024;
+/// Bytes in one sealed block of audit entries: more than a group commit can bring.
+pub const AUDIT_BLOCK_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// Bytes in a wrapped data key.
 pub const WRAP_BYTES_MAX: usize = 4_096;
 
@@ -67,3 +92,5 @@ pub const GROUP_COMMIT_BYTES_MAX: usize = 4 * 1024 * 1024;
 pub const READ_QUEUE_MAX: usize = 1_024;
 /// Reader connections of one store.
 pub const READERS_MAX: usize = 64;
+/// Ends of audit chains that the writer remembers.
+pub const AUDIT_HEADS_CACHED_MAX: usize = 10_000;

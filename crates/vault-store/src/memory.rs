@@ -3,25 +3,33 @@
 //! It says in the plainest words what every backend must do, and serves tests that need a store
 //! without a file. It keeps nothing when it is dropped.
 
+mod api_key_scopes;
 mod apply;
+mod audit;
 mod credentials;
 mod files;
+mod recovery;
+mod remove_user;
 mod shares;
+mod tokens;
 mod wraps;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::ops::Bound;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
+use crate::audit::{AuditSealer, NO_SEALER};
 use crate::change_set::{ChangeSet, Committed};
 use crate::error::StoreError;
-use crate::ids::{BlobId, KeyId, OrgId, RecordId, ShareId, UserId};
+use crate::ids::{BlobId, KeyId, OrgId, RecordId, RestoreId, ShareId, UserId, UtcMillis};
 use crate::limits::{BATCH_BYTES_MAX, BATCH_MAX, LIST_LIMIT_MAX};
 use crate::rows::{
-    AccountBoxRow, AliasBoxRow, ApiKeyOwner, ApiKeyRow, CredentialRow, CredentialVersionRow,
-    FileRow, KeyPairRow, OrgRow, Record, ShareRow, UserKeysRow, UserRow, ValueRow, ValueVersionRow,
+    AccountBoxRow, AliasBoxRow, ApiKeyOwner, ApiKeyRow, ApiKeyScopeRow, AuditBlockRow,
+    CredentialRow, CredentialVersionRow, FileRow, KeyPairRow, OrgRow, Record, ShareRow,
+    StagedRestoreRow, TokenRow, TrusteeRow, UserKeysRow, UserRow, ValueRow, ValueVersionRow,
     WrapRow,
 };
 use crate::store::{
@@ -30,9 +38,10 @@ use crate::store::{
 };
 
 /// A store in memory.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct MemoryStore {
     tables: Mutex<Tables>,
+    sealer: Option<Arc<dyn AuditSealer>>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -54,17 +63,39 @@ struct Tables {
     alias_boxes: BTreeMap<ShareId, AliasBoxRow>,
     /// Absent for a record whose shares never changed.
     share_revisions: BTreeMap<Record, u64>,
+    tokens: BTreeMap<KeyId, TokenRow>,
+    api_key_scopes: BTreeMap<KeyId, ApiKeyScopeRow>,
+    api_key_uses: BTreeMap<KeyId, UtcMillis>,
+    /// By organisation, owner and trustee.
+    trustees: BTreeMap<(OrgId, UserId, UserId), TrusteeRow>,
+    restores: BTreeMap<RestoreId, StagedRestoreRow>,
+    /// By the sequence number of the last entry.
+    audit_blocks: BTreeMap<(OrgId, u64), AuditBlockRow>,
 }
 
 impl MemoryStore {
-    /// An empty store.
+    /// An empty store without audit: change sets with entries are refused.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// An empty store; `sealer` chains its audit entries.
+    pub fn audited(sealer: Arc<dyn AuditSealer>) -> Self {
+        Self {
+            tables: Mutex::default(),
+            sealer: Some(sealer),
+        }
     }
 
     fn tables(&self) -> MutexGuard<'_, Tables> {
         // A change set replaces the tables in one move, so they are whole even after a panic.
         self.tables.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for MemoryStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryStore").finish_non_exhaustive()
     }
 }
 
@@ -74,6 +105,15 @@ impl Tables {
             .range((org_id, user_id, 0)..=(org_id, user_id, u32::MAX))
             .map(|(_, pair)| pair.clone())
             .collect()
+    }
+
+    fn api_key(&self, key_id: KeyId) -> Option<ApiKeyAndUser> {
+        let key = self.api_keys.get(&key_id)?.clone();
+        let user = match key.owner {
+            ApiKeyOwner::Root => None,
+            ApiKeyOwner::User { org_id, user_id } => self.users.get(&(org_id, user_id)).cloned(),
+        };
+        Some(ApiKeyAndUser { key, user })
     }
 
     fn current_pair(&self, org_id: OrgId, user_id: UserId) -> Option<KeyPairRow> {
@@ -165,15 +205,7 @@ impl UserStore for MemoryStore {
 #[async_trait]
 impl KeyStore for MemoryStore {
     async fn api_key(&self, key_id: KeyId) -> Result<Option<ApiKeyAndUser>, StoreError> {
-        let tables = self.tables();
-        let Some(key) = tables.api_keys.get(&key_id).cloned() else {
-            return Ok(None);
-        };
-        let user = match key.owner {
-            ApiKeyOwner::Root => None,
-            ApiKeyOwner::User { org_id, user_id } => tables.users.get(&(org_id, user_id)).cloned(),
-        };
-        Ok(Some(ApiKeyAndUser { key, user }))
+        Ok(self.tables().api_key(key_id))
     }
 
     async fn api_keys(
@@ -305,9 +337,13 @@ impl ValueStore for MemoryStore {
 impl Store for MemoryStore {
     async fn commit(&self, changes: ChangeSet) -> Result<Committed, StoreError> {
         changes.check()?;
+        if self.sealer.is_none() && !changes.audit().is_empty() {
+            return Err(NO_SEALER);
+        }
         let mut tables = self.tables();
         let mut changed = tables.clone();
         let committed = changed.apply(&changes)?;
+        changed.append_audit(self.sealer.as_deref(), changes.audit())?;
         *tables = changed;
         Ok(committed)
     }

@@ -7,24 +7,30 @@
 //! the version that a change set expects, and it belongs under the row's MAC.
 
 mod api_keys;
+mod audit;
 mod credentials;
 mod files;
 mod keys;
 mod orgs;
 mod records;
+mod recovery;
 mod shares;
+mod tokens;
 mod users;
 mod values;
 
 use std::fmt;
 
-pub use api_keys::{ApiKeyOwner, ApiKeyRow};
+pub use api_keys::{ApiKeyOwner, ApiKeyRow, ApiKeyScopeRow};
+pub use audit::{AuditBlockRow, AuditEntry};
 pub use credentials::{CredentialRow, CredentialVersionRow};
 pub use files::FileRow;
 pub use keys::{KeyPairRow, UserKeysRow};
 pub use orgs::OrgRow;
 pub use records::{Record, RecordKind};
+pub use recovery::{RestoreState, StagedRestoreRow, TrusteeRow};
 pub use shares::{AliasBoxRow, Permission, ShareRow};
+pub use tokens::TokenRow;
 pub use users::UserRow;
 pub use values::{AccountBoxRow, Grant, ValueRow, ValueVersionRow, WrapRow};
 

@@ -3,8 +3,10 @@
 //! In: a path. Out: a [`Store`](crate::Store) whose acknowledged change sets survive a crash of
 //! the process and a power cut. Not here: what the bytes mean, backups.
 
+mod api_key_scopes;
 mod api_keys;
 mod apply;
+mod audit;
 mod columns;
 mod credentials;
 mod failure;
@@ -16,15 +18,18 @@ mod open;
 mod orgs;
 mod query;
 mod readers;
+mod recovery;
 mod rotation;
 mod shares;
 mod store;
+mod tokens;
 mod users;
 mod values;
 mod wraps;
 mod writer;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use rusqlite::Connection;
 
@@ -32,6 +37,7 @@ use self::failure::store_error;
 use self::lock::Lock;
 use self::readers::Readers;
 use self::writer::Writer;
+use crate::audit::AuditSealer;
 use crate::error::StoreError;
 use crate::limits::READERS_MAX;
 
@@ -74,21 +80,41 @@ pub struct SqliteStore {
 }
 
 impl SqliteStore {
-    /// Opens the database with default options. Blocks; call it before serving.
+    /// Opens the database with default options and without audit. Blocks; call it before serving.
     pub fn open(path: impl AsRef<Path>, mode: OpenMode) -> Result<Self, OpenError> {
         Self::open_with(path, mode, SqliteOptions::default())
     }
 
-    /// Opens the database. Blocks; call it before serving.
+    /// Opens the database without audit: change sets with entries are refused. Blocks; call it
+    /// before serving.
     pub fn open_with(
         path: impl AsRef<Path>,
         mode: OpenMode,
         options: SqliteOptions,
     ) -> Result<Self, OpenError> {
+        Self::start(path.as_ref(), mode, options, None)
+    }
+
+    /// Opens the database; `sealer` chains its audit entries. Blocks; call it before serving.
+    pub fn open_audited(
+        path: impl AsRef<Path>,
+        mode: OpenMode,
+        options: SqliteOptions,
+        sealer: Arc<dyn AuditSealer>,
+    ) -> Result<Self, OpenError> {
+        Self::start(path.as_ref(), mode, options, Some(sealer))
+    }
+
+    fn start(
+        path: &Path,
+        mode: OpenMode,
+        options: SqliteOptions,
+        sealer: Option<Arc<dyn AuditSealer>>,
+    ) -> Result<Self, OpenError> {
         if !(1..=READERS_MAX).contains(&options.readers) {
             return Err(OpenError::Readers);
         }
-        let opened = open::open(path.as_ref(), mode)?;
+        let opened = open::open(path, mode)?;
         let mut settings = vec![opened.settings];
         let mut connections = Vec::with_capacity(options.readers);
         for _ in 0..options.readers {
@@ -98,7 +124,7 @@ impl SqliteStore {
         }
         Ok(Self {
             readers: Readers::start(connections)?,
-            writer: Writer::start(opened.writer, options.pages_max)?,
+            writer: Writer::start(opened.writer, options.pages_max, sealer)?,
             settings,
             _lock: opened.lock,
         })

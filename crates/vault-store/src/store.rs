@@ -7,10 +7,14 @@
 //! (lists say what they leave out): the caller checks a row's MAC before it believes its fields.
 //! Not here: who may read what, and the meaning of the bytes.
 
+mod api_key_scopes;
+mod audit;
 mod credentials;
 mod files;
+mod recovery;
 mod rotation;
 mod shares;
+mod tokens;
 
 use async_trait::async_trait;
 
@@ -18,14 +22,18 @@ use crate::change_set::{ChangeSet, Committed};
 use crate::error::StoreError;
 use crate::ids::{KeyId, OrgId, RecordId, UserId, UtcMillis};
 use crate::rows::{
-    AccountBoxRow, ApiKeyRow, KeyPairRow, OrgRow, UserKeysRow, UserRow, ValueRow, ValueVersionRow,
-    WrapRow,
+    AccountBoxRow, ApiKeyRow, AuditEntry, KeyPairRow, OrgRow, UserKeysRow, UserRow, ValueRow,
+    ValueVersionRow, WrapRow,
 };
 
+pub use api_key_scopes::{ApiKeyDetail, ApiKeyScopeStore, ScopedApiKey};
+pub use audit::AuditStore;
 pub use credentials::{Candidate, CredentialRead, CredentialStore, ListCandidates};
 pub use files::{FileRead, FileStore, SharedFileRead};
+pub use recovery::RecoveryStore;
 pub use rotation::{RotationStore, StoredWrap, WrapPlace};
 pub use shares::{InboundShare, ListInbound, Recipient, Recipients, ShareStore, SharedValueRead};
+pub use tokens::{TokenAndUser, TokenStore};
 
 /// One page of a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +43,16 @@ pub struct Page<T> {
     pub rows: Vec<T>,
     /// Whether the list goes on after the last row.
     pub more: bool,
+}
+
+impl<T> Page<T> {
+    /// A page to be filled, the last one so far.
+    pub(crate) const fn new() -> Self {
+        Self {
+            rows: Vec::new(),
+            more: false,
+        }
+    }
 }
 
 /// An API key with the user it stands for, read together.
@@ -235,16 +253,25 @@ pub trait Store:
     OrgStore
     + UserStore
     + KeyStore
+    + ApiKeyScopeStore
     + ValueStore
-    + ShareStore
-    + RotationStore
     + FileStore
     + CredentialStore
+    + ShareStore
+    + RotationStore
+    + TokenStore
+    + RecoveryStore
+    + AuditStore
 {
     /// Applies a change set whole or not at all. Durable when it returns `Ok`.
     ///
     /// Dropping the future does not take the change set back: it may still be applied.
     async fn commit(&self, changes: ChangeSet) -> Result<Committed, StoreError>;
+
+    /// Commits audit entries that belong to no change. Durable when it returns `Ok`.
+    async fn record(&self, entries: Vec<AuditEntry>) -> Result<(), StoreError> {
+        self.commit(ChangeSet::of_audit(entries)).await.map(drop)
+    }
 
     /// Whether reads and writes are being served. Cheap; for health checks.
     async fn check(&self) -> Result<(), StoreError>;

@@ -5,6 +5,7 @@
 
 mod credentials;
 mod files;
+mod tokens;
 mod wraps;
 
 use std::collections::BTreeSet;
@@ -13,8 +14,8 @@ use super::{Change, ChangeSet, Expect, PutValue};
 use crate::error::StoreError;
 use crate::limits;
 use crate::rows::{
-    AccountBoxRow, ApiKeyRow, FIRST_VERSION, KeyPairRow, OrgRow, UserKeysRow, UserRow, ValueRow,
-    ValueVersionRow, WrapRow,
+    AccountBoxRow, ApiKeyRow, AuditEntry, FIRST_VERSION, KeyPairRow, OrgRow, UserKeysRow, UserRow,
+    ValueRow, ValueVersionRow, WrapRow,
 };
 
 /// Room a row takes beside its variable parts, rounded up.
@@ -25,18 +26,33 @@ const OUT_OF_RANGE: StoreError = StoreError::Invalid("a version out of range");
 type Checked = Result<usize, StoreError>;
 
 pub(super) fn change_set(set: &ChangeSet) -> Checked {
-    if set.changes.is_empty() {
+    if set.changes.is_empty() && set.audit.is_empty() {
         return Err(StoreError::Invalid("a change set without changes"));
     }
     if set.changes.len() > limits::CHANGES_MAX {
         return Err(StoreError::TooLarge("changes in a change set"));
     }
-    let mut bytes = 0;
+    let mut bytes = audit(&set.audit)?;
     for one in &set.changes {
         bytes += change(one)?;
         if bytes > limits::CHANGE_SET_BYTES_MAX {
             return Err(StoreError::TooLarge("bytes in a change set"));
         }
+    }
+    Ok(bytes)
+}
+
+fn audit(entries: &[AuditEntry]) -> Checked {
+    if entries.len() > limits::AUDIT_ENTRIES_MAX {
+        return Err(StoreError::TooLarge("audit entries of a change set"));
+    }
+    let (mut bytes, max) = (0, limits::AUDIT_ENTRY_BYTES_MAX);
+    for one in entries {
+        within(&one.entry, 1, max, "audit entry")?;
+        bytes += one.entry.len();
+    }
+    if bytes > limits::AUDIT_BYTES_MAX {
+        return Err(StoreError::TooLarge("audit entries of a change set"));
     }
     Ok(bytes)
 }
@@ -86,12 +102,19 @@ fn change(change: &Change) -> Checked {
         }
         | Change::DestroyValue {
             expected_version, ..
+        }
+        | Change::RemoveUser {
+            expected_version, ..
         } => countable(*expected_version).map(|()| ROW_BYTES),
         Change::PutAccountBox(row) => account_box(row),
         Change::Wrap(change) => wraps::wrap_change(change),
         Change::Share(change) => wraps::share_change(change),
         Change::File(change) => files::file_change(change),
         Change::Credential(change) => credentials::credential_change(change),
+        Change::Token(change) => tokens::token_change(change),
+        Change::ApiKey(change) => tokens::api_key_change(change),
+        Change::Recovery(change) => tokens::recovery_change(change),
+        Change::ExpectOtherAdmin { .. } => Ok(ROW_BYTES),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Rows to test with: small numbers in, whole rows out.
 
+mod people;
 mod records;
 mod shares;
 
@@ -12,6 +13,10 @@ use crate::rows::{
 };
 use crate::store::{ListValues, ValueName};
 
+pub use people::{
+    SampleSealer, api_key_scope, audit_entry, restore, restore_id, sample_entries, sample_hash,
+    token, trustee,
+};
 pub use records::{
     blob_id, credential, credential_version, file, insert_file, put_credential, share_of,
 };

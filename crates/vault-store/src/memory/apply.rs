@@ -45,7 +45,7 @@ impl Tables {
             } => {
                 let stored = self.api_keys.get(key_id).map(|row| row.version);
                 require(stored == Some(*expected_version), conflict::API_KEY)?;
-                self.api_keys.remove(key_id);
+                self.erase_api_key(*key_id);
                 Ok(())
             }
             Change::InsertUserKeys { keys, pairs } => self.insert_user_keys(keys, pairs),
@@ -82,6 +82,17 @@ impl Tables {
             Change::Share(change) => self.share_change(change, committed),
             Change::File(change) => self.file_change(change),
             Change::Credential(change) => self.credential_change(change, committed),
+            Change::Token(change) => self.token_change(change, committed),
+            Change::ApiKey(change) => self.api_key_change(change),
+            Change::Recovery(change) => self.recovery_change(change),
+            Change::ExpectOtherAdmin { org_id, user_id } => {
+                self.expect_other_admin(*org_id, *user_id)
+            }
+            Change::RemoveUser {
+                org_id,
+                user_id,
+                expected_version,
+            } => self.remove_user(*org_id, *user_id, *expected_version),
         }
     }
 
@@ -226,15 +237,17 @@ impl Tables {
         record_id: RecordId,
         expected: u64,
     ) -> Applied {
-        let before = self.values.len();
-        self.values.retain(|_, row| {
-            (row.org_id, row.owner) != (org_id, owner)
-                || (row.record_id, row.version) != (record_id, expected)
-        });
-        require(self.values.len() < before, conflict::VALUE)?;
+        let stored = self.record(Record::value(record_id));
+        require(stored == Some((org_id, owner, expected)), conflict::VALUE)?;
+        self.erase_value(record_id);
+        Ok(())
+    }
+
+    /// Erases a value with all its versions, wraps, boxes and shares.
+    pub(super) fn erase_value(&mut self, record_id: RecordId) {
+        self.values.retain(|_, row| row.record_id != record_id);
         self.erase_versions(record_id, u64::MAX);
         self.forget_shares(Record::value(record_id));
-        Ok(())
     }
 
     /// Erases the versions up to `newest_erased`, with their wraps and boxes; how many there were.

@@ -51,3 +51,30 @@ impl fmt::Debug for ApiKeyRow {
             .finish()
     }
 }
+
+/// What an API key may do, if that is less than its user may. One row per key at most.
+///
+/// The store cannot tell a key that never had a scope from one whose scope a writer of the
+/// database removed: bind the scope, or its absence, into [`ApiKeyRow::key_hash`].
+#[derive(Clone, PartialEq, Eq)]
+pub struct ApiKeyScopeRow {
+    /// Which key. Never changes.
+    pub key_id: KeyId,
+    /// What it may do, encoded; 1 to [`SCOPE_BYTES_MAX`](crate::limits::SCOPE_BYTES_MAX) bytes.
+    pub scope: Vec<u8>,
+    /// Row version.
+    pub version: u64,
+    /// Over every field above.
+    pub mac: RowMac,
+}
+
+impl fmt::Debug for ApiKeyScopeRow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ApiKeyScopeRow")
+            .field("key_id", &self.key_id)
+            .field("scope", &Bytes(&self.scope))
+            .field("version", &self.version)
+            .field("mac", &self.mac)
+            .finish()
+    }
+}

@@ -106,7 +106,7 @@ fn owner_columns(owner: ApiKeyOwner) -> (Option<OrgId>, Option<UserId>) {
     }
 }
 
-fn decode(columns: &mut Columns<'_, '_>) -> rusqlite::Result<ApiKeyRow> {
+pub(super) fn decode(columns: &mut Columns<'_, '_>) -> rusqlite::Result<ApiKeyRow> {
     Ok(ApiKeyRow {
         key_id: columns.take()?,
         owner: match (columns.take()?, columns.take()?) {

@@ -2,7 +2,10 @@
 
 use rusqlite::Connection;
 
-use super::{api_keys, credentials, files, keys, orgs, shares, users, values, wraps};
+use super::{
+    api_key_scopes, api_keys, credentials, files, keys, orgs, recovery, shares, tokens, users,
+    values, wraps,
+};
 use crate::change_set::{Change, ChangeSet, Committed};
 use crate::error::StoreError;
 use crate::rows::RecordKind;
@@ -62,5 +65,16 @@ fn change(db: &Connection, change: &Change, committed: &mut Committed) -> Result
         Change::Share(change) => shares::apply(db, change, committed),
         Change::File(change) => files::apply(db, change),
         Change::Credential(change) => credentials::apply(db, change, committed),
+        Change::Token(change) => tokens::apply(db, change, committed),
+        Change::ApiKey(change) => api_key_scopes::apply(db, change),
+        Change::Recovery(change) => recovery::apply(db, change),
+        Change::ExpectOtherAdmin { org_id, user_id } => {
+            users::expect_other_admin(db, *org_id, *user_id)
+        }
+        Change::RemoveUser {
+            org_id,
+            user_id,
+            expected_version,
+        } => users::remove(db, *org_id, *user_id, *expected_version),
     }
 }

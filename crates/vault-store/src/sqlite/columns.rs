@@ -7,7 +7,7 @@ use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, 
 use crate::ids::{
     BlobId, KeyId, OrgId, RecordId, RecoverySetId, RestoreId, ShareId, TokenId, UserId, UtcMillis,
 };
-use crate::rows::{Grant, Permission, RecordKind, RowMac};
+use crate::rows::{Grant, Permission, RecordKind, RestoreState, RowMac};
 
 macro_rules! id_column {
     ($($name:ident),+) => {$(
@@ -56,7 +56,7 @@ macro_rules! number_column {
     )+};
 }
 
-number_column!(RecordKind, Permission);
+number_column!(RecordKind, Permission, RestoreState);
 
 /// Null stands for the owner.
 impl ToSql for Grant {

@@ -53,10 +53,7 @@ fn list(
     limit: u32,
 ) -> Result<Page<StoredWrap>, StoreError> {
     let limit = limit.min(LIST_LIMIT_MAX);
-    let mut found = Page {
-        rows: Vec::new(),
-        more: false,
-    };
+    let mut found = Page::new();
     for kind in RecordKind::ALL {
         if after.is_some_and(|after| after.kind > kind) {
             continue;

@@ -1,5 +1,7 @@
 //! Users in SQLite.
 
+mod remove;
+
 use rusqlite::{Connection, params};
 
 use super::columns::{Columns, Count};
@@ -9,6 +11,8 @@ use crate::error::{StoreError, conflict};
 use crate::ids::{OrgId, UserId};
 use crate::rows::UserRow;
 use crate::store::{Page, UserAndPublicKey};
+
+pub(super) use remove::{expect_other_admin, remove};
 
 /// Columns that [`decode`] takes.
 pub(super) const WIDTH: usize = 9;

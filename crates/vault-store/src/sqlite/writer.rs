@@ -3,7 +3,8 @@
 //! In: change sets through a queue bounded in number and in bytes. Out: one answer each. The
 //! thread takes what waits, up to a bound, applies each change set in its own savepoint inside one
 //! transaction, commits once (one fsync), and only then answers. A change set that is refused
-//! rolls back alone; the others of the group do not notice.
+//! rolls back alone; the others of the group do not notice. Audit entries of those that applied
+//! follow in the same transaction, one block per organisation.
 //!
 //! After a failure of the disk or the file (an input/output error, damage, a failed fsync) nothing
 //! the system says about the log can be believed: a second fsync may report success for pages that
@@ -20,8 +21,10 @@ use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use super::apply;
+use super::audit::Chains;
 use super::failure::{Severity, severity, store_error};
 use super::{BROKEN, CLOSED};
+use crate::audit::{AuditSealer, NO_SEALER};
 use crate::change_set::{ChangeSet, Committed};
 use crate::error::StoreError;
 use crate::limits::{
@@ -54,11 +57,17 @@ pub(super) struct Writer {
     queue: Option<mpsc::Sender<Pending>>,
     room: Arc<Semaphore>,
     shared: Arc<Shared>,
+    takes_audit: bool,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Writer {
-    pub(super) fn start(connection: Connection, pages_max: u32) -> std::io::Result<Self> {
+    pub(super) fn start(
+        connection: Connection,
+        pages_max: u32,
+        sealer: Option<Arc<dyn AuditSealer>>,
+    ) -> std::io::Result<Self> {
+        let takes_audit = sealer.is_some();
         let (queue, waiting) = mpsc::channel(WRITE_QUEUE_MAX);
         let shared = Arc::new(Shared {
             broken: AtomicBool::new(false),
@@ -69,6 +78,7 @@ impl Writer {
             waiting,
             shared: Arc::clone(&shared),
             pages_max: None,
+            chains: Chains::new(sealer),
         };
         let thread = thread::Builder::new()
             .name("vault-store-write".into())
@@ -77,6 +87,7 @@ impl Writer {
             queue: Some(queue),
             room: Arc::new(Semaphore::new(WRITE_QUEUE_BYTES_MAX / QUEUE_UNIT_BYTES)),
             shared,
+            takes_audit,
             thread: Some(thread),
         })
     }
@@ -84,6 +95,9 @@ impl Writer {
     /// Waits for room in the queue, then for the commit.
     pub(super) async fn commit(&self, changes: ChangeSet) -> Outcome {
         let bytes = changes.check()?;
+        if !self.takes_audit && !changes.audit().is_empty() {
+            return Err(NO_SEALER);
+        }
         let units = u32::try_from(bytes.div_ceil(QUEUE_UNIT_BYTES))
             .map_err(|_| StoreError::TooLarge("bytes in a change set"))?;
         let room = Arc::clone(&self.room)
@@ -136,6 +150,8 @@ struct Worker {
     shared: Arc<Shared>,
     /// The page limit this connection has, once it has one.
     pages_max: Option<u32>,
+    /// Where the audit chains end.
+    chains: Chains,
 }
 
 impl Worker {
@@ -197,7 +213,13 @@ impl Worker {
         for pending in group {
             outcomes.push(one_of_group(&mut transaction, &pending.changes)?);
         }
+        let applied = group.iter().zip(&outcomes);
+        let entries = applied
+            .filter(|(_, outcome)| outcome.is_ok())
+            .flat_map(|(pending, _)| pending.changes.audit());
+        let moved = self.chains.append(&transaction, entries)?;
         transaction.commit().map_err(store_error)?;
+        self.chains.advance(moved);
         Ok(outcomes)
     }
 
