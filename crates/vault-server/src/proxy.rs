@@ -16,10 +16,13 @@
 //! - Redirects are answers like any other. No upstream connection is shared between two origins or
 //!   two organisations.
 //! - An answer is passed on as it came, hop-by-hop headers excepted, with `X-Sealgate-Request-Id`
-//!   added. Informational answers (1xx) are consumed here.
+//!   added. A 100 is passed on by asking for the body when the upstream does; the server library
+//!   cannot send other informational answers (1xx), so these are consumed here.
+//! - A WebSocket handshake is carried, and its tunnel after the upstream's 101; no other upgrade.
 //!
 //! Not here: which headers travel and which addresses may be dialled (`credential-injector`).
 
+mod continue_gate;
 pub mod control;
 mod decide;
 mod door;
@@ -27,6 +30,8 @@ mod pool;
 mod setup;
 mod streaming;
 mod trust;
+mod tunnel;
+mod upgrade;
 mod upstream;
 
 pub use control::{X_TARGET_URL, is_for_the_door};

@@ -24,10 +24,12 @@ mod connection;
 mod guarded_body;
 pub(crate) mod listener;
 mod peers;
+mod place;
 mod stall_io;
 pub(crate) mod tls;
 mod watch;
 mod worker;
 
 pub(crate) use peers::Peers;
+pub(crate) use place::Place;
 pub(crate) use worker::{Worker, WorkerSetup};

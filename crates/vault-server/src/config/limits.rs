@@ -61,6 +61,8 @@ pub mod defaults {
     pub const PROXY_FIRST_BYTE_TIMEOUT_MAX_SECONDS: u64 = 600;
     /// A streaming answer, or a body sent beside one, may be silent this long.
     pub const PROXY_STREAM_IDLE_SECONDS: u64 = 900;
+    /// A WebSocket tunnel ends after this, however busy it is.
+    pub const PROXY_TUNNEL_TOTAL_SECONDS: u64 = 12 * 60 * 60;
     /// Idle upstream connections kept per origin and organisation, per worker.
     pub const POOL_IDLE_PER_ORIGIN_MAX: usize = 32;
     /// Idle upstream connections kept in total, per worker.
@@ -110,6 +112,7 @@ pub struct Limits {
     pub proxy_first_byte_timeout: Duration,
     pub proxy_first_byte_timeout_max: Duration,
     pub proxy_stream_idle: Duration,
+    pub proxy_tunnel_total: Duration,
     pub drain_timeout: Duration,
 }
 
@@ -138,6 +141,7 @@ impl Default for Limits {
             proxy_first_byte_timeout: seconds(PROXY_FIRST_BYTE_TIMEOUT_SECONDS),
             proxy_first_byte_timeout_max: seconds(PROXY_FIRST_BYTE_TIMEOUT_MAX_SECONDS),
             proxy_stream_idle: seconds(PROXY_STREAM_IDLE_SECONDS),
+            proxy_tunnel_total: seconds(PROXY_TUNNEL_TOTAL_SECONDS),
             drain_timeout: seconds(DRAIN_TIMEOUT_SECONDS),
         }
     }
@@ -185,6 +189,7 @@ impl Limits {
                     && self.proxy_first_byte_timeout <= self.proxy_first_byte_timeout_max,
             ),
             ("proxy_stream_idle", within(self.proxy_stream_idle)),
+            ("proxy_tunnel_total", within(self.proxy_tunnel_total)),
             ("drain_timeout", self.drain_timeout <= TIME_MAX),
         ];
         match checks.iter().find(|(_, fine)| !fine) {

@@ -8,18 +8,21 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use credential_injector::strip_response;
-use http::header::UPGRADE;
-use http::{HeaderMap, Response, Version};
+use http::header::{CONNECTION, HeaderValue};
+use http::{Response, StatusCode, Version};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use vault_store::OrgId;
 
+use super::continue_gate::ContinueGate;
 use super::control::{read_choice, read_target, read_timeout};
 use super::decide::decide;
 use super::pool::Lease;
 use super::setup::ProxySetup;
 use super::streaming::{DownBody, Progress, UpBody};
-use super::upstream::{Upstream, UpstreamError, target_is_self, too_slow};
+use super::tunnel::{self, TunnelLimits};
+use super::upgrade::{Upgrade, agrees, name_websocket};
+use super::upstream::{Upstream, UpstreamError, target_is_self, too_slow, unusable};
 use crate::config::Limits;
 use crate::layers::request_id::X_SEALGATE_REQUEST_ID;
 use crate::layers::trace::ProxiedHost;
@@ -49,10 +52,10 @@ impl Door {
         Box::pin(async move { door.forward(request).await })
     }
 
-    async fn forward(self, request: Request) -> Result<Response<Body>, Problem> {
+    async fn forward(self, mut request: Request) -> Result<Response<Body>, Problem> {
         let limits = &self.setup.limits;
         let org_id = caller(&request)?;
-        refuse_upgrade(request.headers())?;
+        let upgrade = Upgrade::take(&mut request)?;
         refuse_oversize(&request, limits)?;
         let target = read_target(request.headers(), &self.setup.schemes)?;
         if self
@@ -70,17 +73,27 @@ impl Door {
         let request_id = request.extensions().get::<RequestId>().copied();
         let progress = Progress::new();
         let body_progress = Arc::clone(&progress);
-        let request = request.map(|body| UpBody::new(body, limits, body_progress));
+        let gate = ContinueGate::wanted(request.version(), request.headers());
+        let body_gate = gate.clone();
+        let mut request = request.map(|body| UpBody::new(body, limits, body_progress, body_gate));
+        open_at_100(&mut request, gate.clone());
         let outbound = outbound.apply(request)?;
-        let (answer, lease) = tokio::select! {
-            answer = self.upstream.send(org_id, outbound) => {
-                answer.inspect_err(|error| note_failure(&host, error))?
+        let sending = async {
+            match upgrade {
+                Some(_) => self.upstream.send_upgrade(org_id, outbound).await,
+                None => self.upstream.send(org_id, outbound).await,
             }
+        };
+        let (answer, lease) = tokio::select! {
+            answer = sending => answer.inspect_err(|error| note_failure(&host, error))?,
             () = progress.stands_still_for(timeout) => return Err(too_slow()),
         };
         progress.answered();
 
-        let mut response = downstream(answer, lease, limits);
+        let mut response = match upgrade {
+            Some(upgrade) => upgraded(answer, lease, limits, upgrade)?,
+            None => downstream(answer, lease, limits, gate),
+        };
         if let Some(id) = request_id {
             let headers = response.headers_mut();
             headers.insert(X_SEALGATE_REQUEST_ID, id.to_header());
@@ -102,16 +115,6 @@ fn caller(request: &Request) -> Result<OrgId, Problem> {
     })
 }
 
-fn refuse_upgrade(headers: &HeaderMap) -> Result<(), Problem> {
-    if headers.contains_key(UPGRADE) {
-        return Err(Problem::new(
-            Code::UpgradeUnsupported,
-            "Protocol upgrades are not carried to targets.",
-        ));
-    }
-    Ok(())
-}
-
 fn refuse_oversize(request: &Request, limits: &Limits) -> Result<(), Problem> {
     if request.body().size_hint().lower() > limits.proxy_body_bytes_max {
         return Err(Problem::from_status(http::StatusCode::PAYLOAD_TOO_LARGE));
@@ -125,13 +128,58 @@ fn note_failure(host: &str, error: &UpstreamError) {
     tracing::info!(host, %error, cause, "the upstream gave no answer");
 }
 
+/// Lets the body go when the upstream says 100.
+fn open_at_100(request: &mut http::Request<UpBody>, gate: Option<Arc<ContinueGate>>) {
+    let Some(gate) = gate else { return };
+    hyper::ext::on_informational(request, move |interim| {
+        if interim.status() == StatusCode::CONTINUE {
+            gate.open();
+        }
+    });
+}
+
 /// Makes the client's answer of the upstream's.
-fn downstream(answer: Response<Incoming>, lease: Lease, limits: &Limits) -> Response<Body> {
-    let mut response = answer.map(|body| Body::new(DownBody::new(body, limits, lease)));
+fn downstream(
+    answer: Response<Incoming>,
+    lease: Lease,
+    limits: &Limits,
+    gate: Option<Arc<ContinueGate>>,
+) -> Response<Body> {
+    let mut response = answer.map(|body| Body::new(DownBody::new(body, limits, lease, gate)));
+    clean(&mut response);
+    response
+}
+
+fn clean<B>(response: &mut Response<B>) {
     strip_response(response.headers_mut());
     // Ours alone: an upstream must not pass its own answer off as the proxy's.
     response.headers_mut().remove(X_SEALGATE_ERROR);
     // The version is the connection's matter: an answer in HTTP/1.0 is sent on as ours.
     *response.version_mut() = Version::HTTP_11;
-    response
+}
+
+/// Makes the answer to a WebSocket handshake, and the tunnel that follows a 101.
+fn upgraded(
+    mut answer: Response<Incoming>,
+    lease: Lease,
+    limits: &Limits,
+    upgrade: Upgrade,
+) -> Result<Response<Body>, Problem> {
+    if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
+        let mut response = downstream(answer, lease, limits, None);
+        // What the client may have sent behind its handshake is no request.
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(CONNECTION, close);
+        return Ok(response);
+    }
+    if !agrees(answer.status(), answer.headers()) {
+        return Err(unusable());
+    }
+    let upstream = hyper::upgrade::on(&mut answer);
+    let mut response = answer.map(|_| Body::empty());
+    clean(&mut response);
+    name_websocket(response.headers_mut());
+    let limits = TunnelLimits::new(limits);
+    tokio::spawn(tunnel::run(upgrade.client, upstream, limits, upgrade.place));
+    Ok(response)
 }

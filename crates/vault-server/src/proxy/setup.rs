@@ -19,6 +19,8 @@ pub(crate) struct ProxySetup {
     pub(crate) own_hosts: Arc<[HostPattern]>,
     pub(crate) connector: EgressConnector,
     pub(crate) tls: Arc<rustls::ClientConfig>,
+    /// The same without HTTP/2, for upgrades.
+    pub(crate) tls_http1: Arc<rustls::ClientConfig>,
     pub(crate) limits: Arc<Limits>,
 }
 
@@ -50,6 +52,9 @@ pub enum ProxySetupError {
 impl ProxySetup {
     pub(crate) fn new(config: &Config, listener: SocketAddr) -> Result<Self, ProxySetupError> {
         let egress = &config.egress;
+        let tls = client_config(egress.extra_ca_file.as_deref())?;
+        let mut tls_http1 = tls.clone();
+        tls_http1.alpn_protocols = vec![b"http/1.1".to_vec()];
         let resolver = Arc::new(SystemResolver::new());
         let connector = EgressConnector::new(resolver, Arc::new(address_policy(egress)?))
             .with_own_listeners(OwnListeners::new([listener]))
@@ -58,7 +63,8 @@ impl ProxySetup {
             schemes: Arc::new(scheme_policy(egress)?),
             own_hosts: patterns(&egress.own_hosts)?.into(),
             connector,
-            tls: Arc::new(client_config(egress.extra_ca_file.as_deref())?),
+            tls: Arc::new(tls),
+            tls_http1: Arc::new(tls_http1),
             limits: Arc::new(config.limits.clone()),
         })
     }

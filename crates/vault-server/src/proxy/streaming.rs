@@ -18,6 +18,7 @@ use http_body_util::Limited;
 use hyper::body::Incoming;
 use tokio::time::Instant;
 
+use super::continue_gate::{ContinueGate, Waiting};
 use super::pool::Lease;
 use crate::config::Limits;
 use crate::layers::body::{Pace, PacedBody};
@@ -55,7 +56,8 @@ impl Progress {
         }
     }
 
-    fn note(&self) {
+    /// Something moved.
+    pub(crate) fn note(&self) {
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
     }
 
@@ -66,12 +68,20 @@ impl Progress {
 
 /// A request's body on its way up.
 pub(crate) struct UpBody {
+    waiting: Option<Waiting>,
     inner: PacedBody<Limited<Body>>,
     progress: Arc<Progress>,
 }
 
 impl UpBody {
-    pub(crate) fn new(body: Body, limits: &Limits, progress: Arc<Progress>) -> Self {
+    /// `gate` holds the body back until it is opened.
+    pub(crate) fn new(
+        body: Body,
+        limits: &Limits,
+        progress: Arc<Progress>,
+        gate: Option<Arc<ContinueGate>>,
+    ) -> Self {
+        let answered = Arc::clone(&progress.answered);
         let pace = Pace {
             grace: limits.body_grace,
             rate_min_bytes_per_second: limits.body_rate_min_bytes_per_second,
@@ -80,9 +90,15 @@ impl UpBody {
         };
         let bytes_max = usize::try_from(limits.proxy_body_bytes_max).unwrap_or(usize::MAX);
         Self {
+            waiting: gate.map(|gate| Waiting::new(gate, answered)),
             inner: PacedBody::new(Limited::new(body, bytes_max), pace),
             progress,
         }
+    }
+
+    /// Lets the body go without waiting.
+    pub(crate) fn stop_waiting(&mut self) {
+        self.waiting = None;
     }
 }
 
@@ -94,6 +110,12 @@ impl http_body::Body for UpBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        if let Some(waiting) = &mut self.waiting {
+            if let Err(unwanted) = ready!(waiting.poll(cx)) {
+                return Poll::Ready(Some(Err(unwanted.into())));
+            }
+            self.waiting = None;
+        }
         let frame = ready!(Pin::new(&mut self.inner).poll_frame(cx));
         self.progress.note();
         Poll::Ready(frame.map(|frame| frame.map(without_hop_trailers)))
@@ -112,11 +134,18 @@ impl http_body::Body for UpBody {
 pub(crate) struct DownBody {
     inner: PacedBody<Incoming>,
     lease: Option<Lease>,
+    gate: Option<Arc<ContinueGate>>,
     ended: bool,
 }
 
 impl DownBody {
-    pub(crate) fn new(body: Incoming, limits: &Limits, lease: Lease) -> Self {
+    /// `gate` is closed at the end: a body that nobody asked for by then is not sent.
+    pub(crate) fn new(
+        body: Incoming,
+        limits: &Limits,
+        lease: Lease,
+        gate: Option<Arc<ContinueGate>>,
+    ) -> Self {
         let pace = Pace {
             grace: limits.proxy_stream_idle,
             rate_min_bytes_per_second: limits.body_rate_min_bytes_per_second,
@@ -126,6 +155,7 @@ impl DownBody {
         Self {
             inner: PacedBody::new(body, pace),
             lease: Some(lease),
+            gate,
             ended: false,
         }
     }
@@ -159,7 +189,9 @@ impl http_body::Body for DownBody {
 
 impl Drop for DownBody {
     fn drop(&mut self) {
+        let unsent = self.gate.as_ref().is_some_and(|gate| gate.close());
         if self.clean_end()
+            && !unsent
             && let Some(lease) = self.lease.take()
         {
             lease.give_back();

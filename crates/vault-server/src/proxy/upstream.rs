@@ -22,6 +22,7 @@ use vault_store::OrgId;
 use super::pool::{Lease, Pool, PoolKey, Sender};
 use super::setup::ProxySetup;
 use super::streaming::UpBody;
+use super::upgrade::name_websocket;
 use crate::config::defaults::{
     HTTP2_PING_INTERVAL_SECONDS, HTTP2_PING_TIMEOUT_SECONDS, UPSTREAM_HEADER_BYTES_MAX,
     UPSTREAM_HEADER_COUNT_MAX,
@@ -37,6 +38,7 @@ const KEPT_TRIES_MAX: usize = 3;
 pub(crate) struct Upstream {
     connector: EgressConnector,
     tls: TlsConnector,
+    tls_http1: TlsConnector,
     pool: Pool,
     handshake_timeout: Duration,
 }
@@ -63,6 +65,7 @@ impl Upstream {
         Self {
             connector: setup.connector.clone(),
             tls: TlsConnector::from(setup.tls.clone()),
+            tls_http1: TlsConnector::from(setup.tls_http1.clone()),
             pool: Pool::new(),
             handshake_timeout: setup.limits.proxy_connect_timeout,
         }
@@ -93,7 +96,7 @@ impl Upstream {
                 },
             }
         }
-        let sender = self.connect(&target).await?;
+        let sender = self.connect(&target, &self.tls).await?;
         let mut lease = self.pool.adopt(key, sender);
         match exchange(&mut lease.sender, &target, request).await {
             Ok(response) => answered(response, lease),
@@ -101,13 +104,33 @@ impl Upstream {
         }
     }
 
-    async fn connect(&self, target: &Target) -> Result<Sender, UpstreamError> {
+    /// Sends a WebSocket handshake on an HTTP/1.1 connection of its own and waits for the head
+    /// of the answer, which may be a 101.
+    pub(crate) async fn send_upgrade(
+        &self,
+        org_id: OrgId,
+        outbound: OutboundRequest<UpBody>,
+    ) -> Result<(Response<Incoming>, Lease), UpstreamError> {
+        let (target, mut request) = outbound.into_parts();
+        name_websocket(request.headers_mut());
+        let sender = self.connect(&target, &self.tls_http1).await?;
+        let key = PoolKey {
+            org_id,
+            origin: target.origin(),
+        };
+        let mut lease = self.pool.adopt(key, sender);
+        let sent = exchange(&mut lease.sender, &target, request).await;
+        let response = sent.map_err(TrySendError::into_error)?;
+        Ok((response, lease))
+    }
+
+    async fn connect(&self, target: &Target, tls: &TlsConnector) -> Result<Sender, UpstreamError> {
         let stream = self.connector.connect(target).await?;
         if target.scheme() == Scheme::Http {
             return handshake_http1(stream).await;
         }
         let name = server_name(target)?;
-        let handshake = self.tls.connect(name, stream);
+        let handshake = tls.connect(name, stream);
         let stream = tokio::time::timeout(self.handshake_timeout, handshake)
             .await
             .map_err(|_| UpstreamError::TimedOut)?
@@ -150,6 +173,8 @@ async fn exchange(sender: &mut Sender, target: &Target, mut request: Request<UpB
         Sender::Http2(sender) => {
             *request.version_mut() = Version::HTTP_2;
             *request.uri_mut() = target.uri();
+            // Interim answers are not seen in this version.
+            request.body_mut().stop_waiting();
             // `:authority` says it (RFC 9113 section 8.3.1).
             request.headers_mut().remove(HOST);
             sender.try_send_request(request).await
@@ -168,8 +193,9 @@ where
         .preserve_header_case(true)
         .handshake(TokioIo::new(stream))
         .await?;
-    // Ends with its last sender; an error reaches whoever waits on it.
-    tokio::spawn(connection);
+    // Ends with its last sender; an error reaches whoever waits on it. After a 101 the stream
+    // belongs to whoever asked for it; unasked, it is dropped.
+    tokio::spawn(connection.with_upgrades());
     Ok(Sender::Http1(sender))
 }
 
@@ -252,7 +278,7 @@ fn unreachable() -> Problem {
     )
 }
 
-fn unusable() -> Problem {
+pub(crate) fn unusable() -> Problem {
     Problem::new(
         Code::UpstreamProtocol,
         "The upstream's answer could not be understood.",

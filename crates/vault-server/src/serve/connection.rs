@@ -1,7 +1,8 @@
 //! Drives one connection from its first byte to its end.
 //!
 //! In: a stream. Out: nothing; requests go to the stack. The driver polls hyper's connection,
-//! asks the [`Watch`] when it may go on, and passes the stop signal on.
+//! asks the [`Watch`] when it may go on, and passes the stop signal on. A connection that was
+//! upgraded is out of its hands: the tunnel has bounds of its own.
 
 use std::convert::Infallible;
 use std::pin::pin;
@@ -10,16 +11,17 @@ use std::time::Duration;
 
 use axum::body::Body;
 use http::Version;
+use http::header::UPGRADE;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::watch;
 use tokio::time::Instant;
 use tower::{Service, ServiceExt};
 
 use super::guarded_body::{GuardedBody, InFlight};
+use super::place::Place;
 use super::watch::{Verdict, Watch, WatchLimits};
 use crate::config::{Limits, defaults};
 use crate::layers::{InfallibleFuture, Request, Response};
@@ -60,17 +62,24 @@ pub(crate) async fn drive<I, S>(
     io: I,
     stack: S,
     limits: WatchLimits,
-    mut stopping: watch::Receiver<bool>,
+    place: Place,
 ) where
-    I: AsyncRead + AsyncWrite + Unpin + 'static,
+    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     S: Service<Request, Response = Response, Error = Infallible, Future = InfallibleFuture>
         + Clone
         + Send
         + 'static,
 {
     let state = Arc::new(Watch::new(limits));
-    let service = service_fn(|request| serve(stack.clone(), Arc::clone(&state), request));
-    let mut connection = pin!(builder.serve_connection(TokioIo::new(io), service));
+    let mut stopping = place.stopping();
+    let service = service_fn(|mut request: http::Request<Incoming>| {
+        if request.headers().contains_key(UPGRADE) {
+            // What follows the HTTP on this connection still counts as this connection.
+            request.extensions_mut().insert(place.clone());
+        }
+        serve(stack.clone(), Arc::clone(&state), request)
+    });
+    let mut connection = pin!(builder.serve_connection_with_upgrades(TokioIo::new(io), service));
     let mut alarm = pin!(tokio::time::sleep(limits.first_request));
     let mut closing = false;
     loop {

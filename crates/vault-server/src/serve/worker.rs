@@ -15,6 +15,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::connection::{drive, http_builder};
 use super::peers::{Admission, Peers};
+use super::place::Place;
 use super::stall_io::StallIo;
 use super::watch::WatchLimits;
 use crate::config::Config;
@@ -101,17 +102,16 @@ impl Worker {
             let (setup, builder, stack) = (Arc::clone(&setup), Arc::clone(&builder), stack.clone());
             let open = open.clone();
             tokio::spawn(async move {
-                let _places = (admission, open);
+                let place = Place::new(admission, open, setup.stopping.clone());
                 let stalls = StallIo::new(stream, setup.config.limits.write_stall_timeout);
-                let stopping = setup.stopping.clone();
                 match &setup.tls {
-                    None => drive(&builder, stalls, stack, limits, stopping).await,
+                    None => drive(&builder, stalls, stack, limits, place).await,
                     Some(acceptor) => {
                         let timeout = setup.config.limits.tls_handshake_timeout;
                         let handshake = tokio::time::timeout(timeout, acceptor.accept(stalls));
                         // A failed or late handshake leaves nobody to answer.
                         if let Ok(Ok(stream)) = handshake.await {
-                            drive(&builder, stream, stack, limits, stopping).await;
+                            drive(&builder, stream, stack, limits, place).await;
                         }
                     }
                 }

@@ -79,7 +79,7 @@ pub(crate) async fn read_head(stream: &mut (impl AsyncRead + Unpin)) -> String {
         while !head.ends_with(b"\r\n\r\n") {
             head.push(stream.read_u8().await.expect("the head is complete"));
         }
-        String::from_utf8(head).unwrap()
+        String::from_utf8_lossy(&head).into_owned()
     };
     tokio::time::timeout(PATIENCE, reading)
         .await

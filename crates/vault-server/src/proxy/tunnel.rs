@@ -1,0 +1,87 @@
+//! Carries bytes between a client and an upstream that have left HTTP behind.
+//!
+//! In: both ends, once each has changed the protocol. Promise: a tunnel ends when either end
+//! closes and the other has followed, when no byte has moved for the idle bound, when its total
+//! time is over, or when the server stops. It holds the client's place among the connections all
+//! the while, and one small buffer per direction.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+
+use super::streaming::Progress;
+use crate::config::Limits;
+use crate::serve::Place;
+
+/// Bytes that are read at once, per direction.
+const BUFFER_BYTES: usize = 16 * 1_024;
+
+/// How long a tunnel may last.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct TunnelLimits {
+    idle: Duration,
+    total: Duration,
+}
+
+impl TunnelLimits {
+    pub(crate) fn new(limits: &Limits) -> Self {
+        Self {
+            idle: limits.proxy_stream_idle,
+            total: limits.proxy_tunnel_total,
+        }
+    }
+}
+
+/// Runs a tunnel to its end.
+pub(crate) async fn run(
+    client: OnUpgrade,
+    upstream: OnUpgrade,
+    limits: TunnelLimits,
+    place: Place,
+) {
+    let progress = Progress::new();
+    let carried = async {
+        let (client, upstream) = tokio::try_join!(client, upstream).map_err(io::Error::other)?;
+        carry(client, upstream, &progress).await
+    };
+    // Whoever is left learns of the end by its connection's.
+    tokio::select! {
+        _ = carried => {}
+        () = progress.stands_still_for(limits.idle) => {}
+        () = tokio::time::sleep(limits.total) => {}
+        () = place.stopped() => {}
+    }
+}
+
+async fn carry(client: Upgraded, upstream: Upgraded, progress: &Arc<Progress>) -> io::Result<()> {
+    let (client_in, client_out) = tokio::io::split(TokioIo::new(client));
+    let (upstream_in, upstream_out) = tokio::io::split(TokioIo::new(upstream));
+    tokio::try_join!(
+        pump(client_in, upstream_out, progress),
+        pump(upstream_in, client_out, progress),
+    )?;
+    Ok(())
+}
+
+/// Carries one direction up to and including its end.
+async fn pump(
+    mut from: impl AsyncRead + Unpin,
+    mut to: impl AsyncWrite + Unpin,
+    progress: &Arc<Progress>,
+) -> io::Result<()> {
+    let mut buffer = vec![0; BUFFER_BYTES];
+    loop {
+        let count = from.read(&mut buffer).await?;
+        if count == 0 {
+            return to.shutdown().await;
+        }
+        progress.note();
+        to.write_all(&buffer[..count]).await?;
+        to.flush().await?;
+        progress.note();
+    }
+}
