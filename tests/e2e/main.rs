@@ -1,5 +1,8 @@
 //! The real binary, over real sockets, as its users meet it.
 
+// Helpers outside `#[test]` functions fail the test in the same way.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 mod canary;
 mod crash;
 mod first_start;

@@ -121,6 +121,9 @@ async fn a_key_that_is_no_secret_passes_as_it_is() {
     );
 }
 
+/// Headers, and the status and code that they must lead to.
+type Refusal<'a> = (&'a [(&'a str, &'a str)], u16, &'a str);
+
 #[tokio::test]
 async fn refusals_come_before_any_contact() {
     let Started {
@@ -131,7 +134,7 @@ async fn refusals_come_before_any_contact() {
     } = start().await;
     let target = upstream.url("/v1/charges");
     let own = server.url("/health");
-    let cases: &[(&[(&str, &str)], u16, &str)] = &[
+    let cases: &[Refusal<'_>] = &[
         (
             &[
                 ("X-Target-URL", &target),
