@@ -1,4 +1,4 @@
-//! The steps between a connection and a route, one file each. [`crate::stack`] puts them in order.
+//! The steps between a connection and a route, one file each. `stack.rs` puts them in order.
 
 pub mod authenticate;
 pub mod body;
