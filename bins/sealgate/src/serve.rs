@@ -262,6 +262,7 @@ impl EgressArgs {
             allow_loopback: self.allow_loopback,
             extra_ca_file: self.extra_ca_file,
             own_hosts: self.own_hosts,
+            ..Egress::default()
         }
     }
 }

@@ -10,7 +10,7 @@
 mod egress;
 mod limits;
 
-pub use egress::Egress;
+pub use egress::{ClientIdentity, Egress};
 pub use limits::{Limits, defaults};
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};

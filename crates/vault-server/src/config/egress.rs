@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use super::TlsFiles;
+
 /// The operator's exceptions to the egress rules. Empty is the safest.
 #[derive(Debug, Clone, Default)]
 pub struct Egress {
@@ -13,6 +15,17 @@ pub struct Egress {
     pub allow_loopback: bool,
     /// PEM file of certificate authorities trusted in addition to the system's.
     pub extra_ca_file: Option<PathBuf>,
+    /// The certificate shown to upstreams that ask for one, and to which of them.
+    pub client_identity: Option<ClientIdentity>,
     /// Names under which clients reach this server; a target with such a host is refused.
     pub own_hosts: Vec<String>,
+}
+
+/// A client certificate for upstreams.
+#[derive(Debug, Clone)]
+pub struct ClientIdentity {
+    /// Certificate chain and key.
+    pub files: TlsFiles,
+    /// Host patterns of the upstreams that may learn who is calling; nobody else is shown it.
+    pub hosts: Vec<String>,
 }

@@ -9,7 +9,7 @@ use credential_injector::egress::{
 };
 use credential_injector::{HostPattern, HostPatternError, SchemePolicy};
 
-use super::trust::{TrustError, client_config};
+use super::trust::{TrustError, UpstreamTls};
 use crate::config::{Config, Egress, Limits};
 
 /// Rules, trust and bounds of the proxy.
@@ -18,9 +18,7 @@ pub(crate) struct ProxySetup {
     pub(crate) schemes: Arc<SchemePolicy>,
     pub(crate) own_hosts: Arc<[HostPattern]>,
     pub(crate) connector: EgressConnector,
-    pub(crate) tls: Arc<rustls::ClientConfig>,
-    /// The same without HTTP/2, for upgrades.
-    pub(crate) tls_http1: Arc<rustls::ClientConfig>,
+    pub(crate) tls: Arc<UpstreamTls>,
     pub(crate) limits: Arc<Limits>,
 }
 
@@ -52,9 +50,11 @@ pub enum ProxySetupError {
 impl ProxySetup {
     pub(crate) fn new(config: &Config, listener: SocketAddr) -> Result<Self, ProxySetupError> {
         let egress = &config.egress;
-        let tls = client_config(egress.extra_ca_file.as_deref())?;
-        let mut tls_http1 = tls.clone();
-        tls_http1.alpn_protocols = vec![b"http/1.1".to_vec()];
+        let identity = match &egress.client_identity {
+            Some(identity) => Some((&identity.files, patterns(&identity.hosts)?)),
+            None => None,
+        };
+        let tls = UpstreamTls::new(egress.extra_ca_file.as_deref(), identity)?;
         let resolver = Arc::new(SystemResolver::new());
         let connector = EgressConnector::new(resolver, Arc::new(address_policy(egress)?))
             .with_own_listeners(OwnListeners::new([listener]))
@@ -64,7 +64,6 @@ impl ProxySetup {
             own_hosts: patterns(&egress.own_hosts)?.into(),
             connector,
             tls: Arc::new(tls),
-            tls_http1: Arc::new(tls_http1),
             limits: Arc::new(config.limits.clone()),
         })
     }

@@ -5,6 +5,7 @@
 //! organisation; everything ends within its bound. A request is sent twice only if the first
 //! connection had taken no byte of it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use credential_injector::egress::{EgressConnector, EgressError, ResolveError};
@@ -22,6 +23,7 @@ use vault_store::OrgId;
 use super::pool::{Lease, Pool, PoolKey, Sender};
 use super::setup::ProxySetup;
 use super::streaming::UpBody;
+use super::trust::UpstreamTls;
 use super::upgrade::name_websocket;
 use crate::config::defaults::{
     HTTP2_PING_INTERVAL_SECONDS, HTTP2_PING_TIMEOUT_SECONDS, UPSTREAM_HEADER_BYTES_MAX,
@@ -37,8 +39,7 @@ const KEPT_TRIES_MAX: usize = 3;
 #[derive(Clone)]
 pub(crate) struct Upstream {
     connector: EgressConnector,
-    tls: TlsConnector,
-    tls_http1: TlsConnector,
+    tls: Arc<UpstreamTls>,
     pool: Pool,
     handshake_timeout: Duration,
 }
@@ -64,8 +65,7 @@ impl Upstream {
     pub(crate) fn new(setup: &ProxySetup) -> Self {
         Self {
             connector: setup.connector.clone(),
-            tls: TlsConnector::from(setup.tls.clone()),
-            tls_http1: TlsConnector::from(setup.tls_http1.clone()),
+            tls: Arc::clone(&setup.tls),
             pool: Pool::new(),
             handshake_timeout: setup.limits.proxy_connect_timeout,
         }
@@ -96,7 +96,9 @@ impl Upstream {
                 },
             }
         }
-        let sender = self.connect(&target, &self.tls).await?;
+        let sender = self
+            .connect(&target, &self.tls.for_target(&target).any)
+            .await?;
         let mut lease = self.pool.adopt(key, sender);
         match exchange(&mut lease.sender, &target, request).await {
             Ok(response) => answered(response, lease),
@@ -113,7 +115,9 @@ impl Upstream {
     ) -> Result<(Response<Incoming>, Lease), UpstreamError> {
         let (target, mut request) = outbound.into_parts();
         name_websocket(request.headers_mut());
-        let sender = self.connect(&target, &self.tls_http1).await?;
+        let sender = self
+            .connect(&target, &self.tls.for_target(&target).http1)
+            .await?;
         let key = PoolKey {
             org_id,
             origin: target.origin(),

@@ -34,4 +34,5 @@ mod proxy_upgrade;
 mod shutdown;
 mod support;
 mod tls;
+mod tls_groups;
 mod upstream;
