@@ -67,7 +67,7 @@ pub use ids::{
     UserId, UtcMillis,
 };
 pub use memory::MemoryStore;
-pub use sqlite::{OpenError, OpenMode, SqliteOptions, SqliteStore};
+pub use sqlite::{BackupError, OpenError, OpenMode, SqliteOptions, SqliteStore, verify_backup};
 pub use store::{
     ApiKeyAndUser, ApiKeyDetail, ApiKeyScopeStore, AuditStore, Candidate, CredentialRead,
     CredentialStore, FileRead, FileStore, InboundShare, KeyRing, KeyStore, ListCandidates,

@@ -1,12 +1,13 @@
 //! The SQLite backend: one file, one process, one writer thread, a few readers.
 //!
 //! In: a path. Out: a [`Store`](crate::Store) whose acknowledged change sets survive a crash of
-//! the process and a power cut. Not here: what the bytes mean, backups.
+//! the process and a power cut. Not here: what the bytes mean.
 
 mod api_key_scopes;
 mod api_keys;
 mod apply;
 mod audit;
+mod backup;
 mod columns;
 mod credentials;
 mod failure;
@@ -28,7 +29,7 @@ mod values;
 mod wraps;
 mod writer;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rusqlite::Connection;
@@ -41,6 +42,7 @@ use crate::audit::AuditSealer;
 use crate::error::StoreError;
 use crate::limits::READERS_MAX;
 
+pub use backup::{BackupError, verify_backup};
 pub use open::{ConnectionSettings, OpenError, OpenMode};
 
 const CLOSED: StoreError = StoreError::unavailable("the store is closed");
@@ -76,6 +78,7 @@ pub struct SqliteStore {
     readers: Readers,
     writer: Writer,
     settings: Vec<ConnectionSettings>,
+    path: PathBuf,
     _lock: Lock,
 }
 
@@ -126,6 +129,7 @@ impl SqliteStore {
             readers: Readers::start(connections)?,
             writer: Writer::start(opened.writer, options.pages_max, sealer)?,
             settings,
+            path: opened.path,
             _lock: opened.lock,
         })
     }

@@ -20,11 +20,11 @@ use vault_store::{
 
 use crate::support::{add_people, child, create, database_of_child, new_path};
 
-const ROUNDS: u64 = 30;
+pub(crate) const ROUNDS: u64 = 30;
 /// Raises [`ROUNDS`].
-const ROUNDS_VARIABLE: &str = "VAULT_STORE_CRASH_ROUNDS";
+pub(crate) const ROUNDS_VARIABLE: &str = "VAULT_STORE_CRASH_ROUNDS";
 /// After so many rounds a new database is made, so that creation is interrupted too.
-const ROUNDS_PER_DATABASE: u64 = 10;
+pub(crate) const ROUNDS_PER_DATABASE: u64 = 10;
 const ACKNOWLEDGEMENTS_MAX: u64 = 400;
 const TASKS: u32 = 16;
 /// Versions of a counter that are kept, so that erasing is interrupted too.
@@ -43,7 +43,7 @@ async fn nothing_acknowledged_is_lost_to_kill_9() {
             database = new_path();
             before = BTreeMap::new();
         }
-        let acknowledged = run_and_kill(&database.1, round);
+        let acknowledged = run_and_kill("crash::child_writes_until_killed", &database.1, round);
         acknowledged_in_all += acknowledged
             .values()
             .map(|last| u64::from(*last))
@@ -54,10 +54,8 @@ async fn nothing_acknowledged_is_lost_to_kill_9() {
 }
 
 /// Starts a child, kills it at some moment, and returns the last acknowledged write of each task.
-fn run_and_kill(database: &Path, round: u64) -> BTreeMap<u32, u32> {
-    let mut child = child(&[], "crash::child_writes_until_killed", database)
-        .spawn()
-        .expect("a child");
+pub(crate) fn run_and_kill(test: &str, database: &Path, round: u64) -> BTreeMap<u32, u32> {
+    let mut child = child(&[], test, database).spawn().expect("a child");
     let mut output = BufReader::new(child.stdout.take().expect("a pipe"));
     let mut read = Vec::new();
     wait_for(&mut output, &mut read, b"opening");

@@ -1,7 +1,11 @@
 //! A full disk refuses writes, keeps serving reads, and is over once there is room.
 
+use std::sync::Arc;
+
 use vault_store::conformance::sample;
-use vault_store::{Cause, Change, Store, StoreError, ValueStore};
+use vault_store::{
+    AuditStore, Cause, Change, OpenMode, SqliteOptions, SqliteStore, Store, StoreError, ValueStore,
+};
 
 use crate::support::{add_people, create, new_path, put, reopen};
 
@@ -58,6 +62,49 @@ async fn a_full_database_refuses_writes_and_recovers() {
         .await
         .expect("a page");
     assert_eq!(page.rows.len(), 2);
+}
+
+/// What cannot be accounted for is not done, and the chain goes on where it was.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_database_takes_no_audit_entry_and_breaks_no_chain() {
+    let (_directory, path) = new_path();
+    let store = SqliteStore::open_audited(
+        &path,
+        OpenMode::CreateIfMissing,
+        SqliteOptions::default(),
+        Arc::new(sample::SampleSealer),
+    );
+    let store = Arc::new(store.expect("a database"));
+    let entry = |text: &str| vec![sample::audit_entry(1, text)];
+    store.record(entry("before")).await.expect("room");
+    let before = store.audit_head(sample::org_id(1)).await;
+    store.limit_pages(1);
+    let tasks: Vec<_> = (0..16)
+        .map(|_| {
+            let (store, large) = (store.clone(), entry(&"x".repeat(10_000)));
+            tokio::spawn(async move { store.record(large).await })
+        })
+        .collect();
+    for task in tasks {
+        let refused = task.await.expect("the task ends");
+        assert!(
+            matches!(refused, Err(StoreError::Unavailable { .. })),
+            "{refused:?}"
+        );
+    }
+    assert_eq!(store.audit_head(sample::org_id(1)).await, before);
+    store.limit_pages(u32::MAX - 1);
+    store.record(entry("after")).await.expect("room again");
+    let page = store
+        .audit_blocks(sample::org_id(1), 0, 9)
+        .await
+        .expect("a page");
+    let [first, second] = &page.rows[..] else {
+        panic!("two blocks: {page:?}");
+    };
+    let previous = (second.first_seq, second.previous_hash);
+    assert_eq!(previous, (first.last_seq + 1, first.hash));
+    assert_eq!(sample::sample_entries(&second.entries), [b"after"]);
 }
 
 /// Erasing is how an operator makes room, so it must work when there is none.

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use vault_store::conformance::sample;
 use vault_store::{
-    Change, OpenError, OpenMode, SqliteOptions, SqliteStore, Store, UserStore, ValueStore,
+    Change, OpenError, OpenMode, OrgStore, SqliteOptions, SqliteStore, Store, UserStore, ValueStore,
 };
 
 use crate::support::{add_people, create, new_path, put, reopen};
@@ -220,6 +220,41 @@ fn a_newer_schema_is_refused_and_not_changed() {
         "{error}"
     );
     assert_eq!(fs::read(&path).expect("a file"), before);
+}
+
+#[tokio::test]
+async fn a_database_of_the_first_schema_is_migrated_with_its_rows() {
+    let (_directory, path) = new_path();
+    let db = rusqlite::Connection::open(&path).expect("a database");
+    let first = include_str!("../../migrations/sqlite/0001_users_keys_values.sql");
+    db.execute_batch(first).expect("the first schema");
+    // "Sglt".
+    db.pragma_update(None, "application_id", 0x5367_6C74)
+        .expect("our mark");
+    db.pragma_update(None, "user_version", 1)
+        .expect("its number");
+    let org = sample::org(1);
+    db.execute(
+        "INSERT INTO orgs VALUES (?1, ?2, ?3, 1, ?4, ?5)",
+        rusqlite::params![
+            org.org_id.as_bytes(),
+            org.name,
+            org.created.0,
+            org.mac.key_id,
+            org.mac.tag
+        ],
+    )
+    .expect("a row");
+    drop(db);
+    let store = reopen(&path);
+    assert_eq!(store.org(org.org_id).await, Ok(Some(org)));
+    let user = Change::InsertUser(sample::user(1, 1));
+    let put = Change::PutValue(sample::put(1, 1, 1, "a", 1));
+    store
+        .commit([user, put].into_iter().collect())
+        .await
+        .expect("writable");
+    store.verify().await.expect("a whole file");
 }
 
 #[test]
