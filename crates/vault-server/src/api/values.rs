@@ -1,13 +1,17 @@
 //! `/v1/kv`: values.
 
+mod batch;
 mod erase;
 mod list;
 mod read;
+mod versions;
 mod write;
 
+pub use batch::{BatchDocument, BatchErrorDocument, BatchItemDocument};
 pub use erase::DeleteParameters;
 pub use list::ListParameters;
 pub use read::{GetParameters, ValueDocument};
+pub use versions::{RollbackDocument, VersionDocument, VersionParameters};
 pub use write::{PutValueDocument, WrittenDocument};
 
 use utoipa_axum::router::OpenApiRouter;
@@ -21,4 +25,7 @@ pub(super) fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(list::list))
         .routes(routes!(read::get, write::put, erase::delete))
         .routes(routes!(erase::undelete))
+        .routes(routes!(versions::list))
+        .routes(routes!(versions::rollback))
+        .routes(routes!(batch::get))
 }

@@ -7,13 +7,17 @@
 //! one happens; what is deleted, expired or another's is absent, all alike, from the very
 //! millisecond. A write over a soft-deleted name revives the record with its older versions.
 
+mod batch;
 mod erase;
 mod precondition;
 mod read;
+mod versions;
 mod write;
 
+pub use batch::{BATCH_MAX, BatchItem};
 pub use precondition::{Precondition, VersionSet};
 pub use read::OpenedValue;
+pub use versions::Version;
 pub use write::{NewValue, Written};
 
 use hardened_crypto::payload::PayloadContext;

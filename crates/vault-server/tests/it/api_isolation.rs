@@ -11,7 +11,7 @@ use vault_store::{Change, KeyId, KeyStore, Store, UserStore, UtcMillis};
 use super::api_support::{Api, Calls, START, TestUser};
 
 /// Every call of the API that needs a key, with a body that would be accepted.
-pub(crate) const CALLS: [(&str, &str, Option<&str>); 14] = [
+pub(crate) const CALLS: &[(&str, &str, Option<&str>)] = &[
     ("POST", "/v1/keys/generate", None),
     ("GET", "/v1/keys/status", None),
     ("POST", "/v1/keys/rekey", None),
@@ -21,6 +21,9 @@ pub(crate) const CALLS: [(&str, &str, Option<&str>); 14] = [
     ("DELETE", "/v1/kv/a?destroy=true", None),
     ("POST", "/v1/kv/a/undelete", None),
     ("GET", "/v1/kv", None),
+    ("GET", "/v1/kv/a/versions", None),
+    ("POST", "/v1/kv/a/rollback", Some(r#"{"version":1}"#)),
+    ("POST", "/v1/kv/batch-get", Some(r#"{"keys":["a"]}"#)),
     ("GET", "/v1/users/org", None),
     ("GET", "/v1/users/me", None),
     ("POST", "/admin/orgs", Some(r#"{"name":"x"}"#)),

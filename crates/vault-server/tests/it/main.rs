@@ -15,6 +15,7 @@ mod api_storage;
 mod api_support;
 mod api_tampering;
 mod api_values;
+mod api_versions;
 mod canary;
 mod deadlines;
 mod framing;

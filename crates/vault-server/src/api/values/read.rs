@@ -24,28 +24,28 @@ use crate::vault::values::OpenedValue;
 #[serde(rename_all = "camelCase")]
 pub struct ValueDocument<'a> {
     /// The name.
-    key: &'a str,
+    pub(super) key: &'a str,
     /// The value, in base64 with padding.
     #[schema(content_encoding = "base64")]
-    value_b64: &'a str,
+    pub(super) value_b64: &'a str,
     /// The version, also in `ETag`.
-    version: u64,
+    pub(super) version: u64,
     /// When the version was written.
     #[schema(value_type = String, format = DateTime)]
-    created_utc: Utc,
+    pub(super) created_utc: Utc,
     /// When it expires; absent if never.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
-    expires_utc: Option<Utc>,
+    pub(super) expires_utc: Option<Utc>,
     /// What was stored about the value, or null.
     #[schema(value_type = Option<Object>)]
-    metadata: Option<&'a RawValue>,
+    pub(super) metadata: Option<&'a RawValue>,
 }
 
 /// Room for everything in a [`ValueDocument`] but its texts.
-const DOCUMENT_FRAME_BYTES: usize = 512;
+pub(super) const DOCUMENT_FRAME_BYTES: usize = 512;
 /// A character of a name takes at most so many bytes for each of its own in JSON.
-const JSON_ESCAPE_FACTOR: usize = 6;
+pub(super) const JSON_ESCAPE_FACTOR: usize = 6;
 
 /// Which version to read.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -110,16 +110,7 @@ pub(super) async fn get(
 
 fn value_answer(name: &ValueName, opened: &OpenedValue) -> Result<Response, Problem> {
     let value_b64: Zeroizing<String> = base64::encode_secret(&opened.value);
-    let metadata = opened.metadata.as_ref().map(|text| {
-        // What was checked when it was written has authenticated since.
-        serde_json::from_slice::<&RawValue>(text).map_err(|_| {
-            Problem::new(
-                Code::Tampered,
-                "Stored data are not as the server wrote them.",
-            )
-        })
-    });
-    let metadata = metadata.transpose()?;
+    let metadata = metadata(opened)?;
     let document = ValueDocument {
         key: name.as_str(),
         value_b64: &value_b64,
@@ -131,4 +122,18 @@ fn value_answer(name: &ValueName, opened: &OpenedValue) -> Result<Response, Prob
     let texts = value_b64.len() + metadata.map_or(0, |raw| raw.get().len());
     let name_bytes = name.as_str().len() * JSON_ESCAPE_FACTOR;
     secret_json(&document, texts + name_bytes + DOCUMENT_FRAME_BYTES)
+}
+
+/// The metadata as they were written.
+pub(super) fn metadata(opened: &OpenedValue) -> Result<Option<&RawValue>, Problem> {
+    let metadata = opened.metadata.as_ref().map(|text| {
+        // What was checked when it was written has authenticated since.
+        serde_json::from_slice::<&RawValue>(text).map_err(|_| {
+            Problem::new(
+                Code::Tampered,
+                "Stored data are not as the server wrote them.",
+            )
+        })
+    });
+    metadata.transpose()
 }

@@ -53,8 +53,19 @@ impl Vault {
         let read = self.readable(owner, name, version).await?;
         let ring = self.key_ring(owner).await?.ok_or(VaultError::KeysMissing)?;
         let kek = self.unlock(owner, secret, &ring.protection).await?;
-        let data_key = self.data_key(owner, &read, &ring, &kek)?;
-        let row = read.version;
+        self.open_version(owner, &read, &ring, &kek)
+    }
+
+    /// Opens an authenticated version.
+    pub(super) fn open_version(
+        &self,
+        owner: Member,
+        read: &ValueRead,
+        ring: &CheckedRing,
+        kek: &Kek,
+    ) -> Result<OpenedValue, VaultError> {
+        let data_key = self.data_key(owner, read, ring, kek)?;
+        let row = &read.version;
         let place = payload_place(owner, row.record_id, row.value_version);
         let open_label = |sealed: &Vec<u8>| payload::open_label(&data_key, &place, sealed);
         Ok(OpenedValue {
@@ -72,7 +83,7 @@ impl Vault {
     }
 
     /// The sealed version, authenticated, if its owner may see it now.
-    async fn readable(
+    pub(super) async fn readable(
         &self,
         owner: Member,
         name: &ValueName,
@@ -81,6 +92,16 @@ impl Vault {
         let name = stored_name(owner, name);
         let read = self.store.read_value(name, version, owner.user_id).await?;
         let read = read.ok_or(VaultError::NotFound)?;
+        self.check_readable(&read, version)?;
+        Ok(read)
+    }
+
+    /// Authenticates what was read, and whether it may be seen now.
+    pub(super) fn check_readable(
+        &self,
+        read: &ValueRead,
+        version: Option<u64>,
+    ) -> Result<(), VaultError> {
         self.integrity.check(&read.value)?;
         self.integrity.check(&read.version)?;
         let now = self.clock.utc();
@@ -93,7 +114,7 @@ impl Vault {
         if found != (read.value.record_id, wanted) {
             return Err(VaultError::Tampered("value_versions"));
         }
-        Ok(read)
+        Ok(())
     }
 
     fn data_key(

@@ -55,14 +55,20 @@ impl Vault {
         new: NewValue<'_>,
     ) -> Result<Written, VaultError> {
         let owner = access::member(caller)?;
-        let metadata_bytes = new.metadata.map_or(0, str::len);
-        if new.value.len() > self.limits.value_bytes_max || metadata_bytes > METADATA_BYTES_MAX {
-            return Err(VaultError::TooLarge);
-        }
+        self.check_sizes(new)?;
         let ring = self.key_ring(owner).await?.ok_or(VaultError::KeysMissing)?;
         let keys = ring.current()?;
         let attempt = || self.try_put(owner, name, new, &keys);
         self.turns.retry((owner, name.as_str()), attempt).await
+    }
+
+    /// Refuses what is larger than its bound.
+    pub(super) fn check_sizes(&self, new: NewValue<'_>) -> Result<(), VaultError> {
+        let metadata_bytes = new.metadata.map_or(0, str::len);
+        if new.value.len() > self.limits.value_bytes_max || metadata_bytes > METADATA_BYTES_MAX {
+            return Err(VaultError::TooLarge);
+        }
+        Ok(())
     }
 
     async fn try_put(
@@ -73,6 +79,18 @@ impl Vault {
         keys: &StoredKeyPair,
     ) -> Result<Written, VaultError> {
         let stored = self.value_row(owner, name).await?;
+        self.put_over(owner, name, stored, new, keys).await
+    }
+
+    /// Writes a version over `stored`, an authenticated row; `Conflict` if it changed since.
+    pub(super) async fn put_over(
+        &self,
+        owner: Member,
+        name: &ValueName,
+        stored: Option<ValueRow>,
+        new: NewValue<'_>,
+        keys: &StoredKeyPair,
+    ) -> Result<Written, VaultError> {
         let now = self.clock.utc();
         let seen = stored.as_ref().filter(|row| visible(row, now));
         if !new.precondition.holds(seen.map(|row| row.current_version)) {
