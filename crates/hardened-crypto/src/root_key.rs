@@ -145,7 +145,8 @@ impl RootKeyring {
 fn parse_line(line: &str) -> Result<(u32, SecretBox<[u8; KEY_BYTES]>)> {
     const UNREADABLE: Error = Error::malformed("a root key is not `<id>:<base64url of 32 bytes>`");
     let (id, encoded) = line.split_once(':').ok_or(UNREADABLE)?;
-    let id = id.parse().map_err(|_| UNREADABLE)?;
+    let is_canonical = id.bytes().all(|byte| byte.is_ascii_digit()) && !id.starts_with('0');
+    let id = id.parse().ok().filter(|_| is_canonical).ok_or(UNREADABLE)?;
     let mut decoded = Zeroizing::new([0; KEY_BYTES]);
     match URL_SAFE_NO_PAD.decode_slice(encoded, decoded.as_mut()) {
         Ok(KEY_BYTES) => {}

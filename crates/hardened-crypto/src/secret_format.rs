@@ -181,7 +181,7 @@ fn encode(kind: SecretKind, id: &str, secret: &SecretBox<[u8; SECRET_BYTES]>) ->
 pub(crate) enum Checked {
     /// A secret of the kind asked for.
     Valid(SecretBox<[u8; SECRET_BYTES]>),
-    /// It has the prefix and length of one, and a typing error.
+    /// It has the prefix of one, and a typing error: a character wrong, missing or too many.
     Damaged,
     /// Something else.
     Other,
@@ -189,8 +189,11 @@ pub(crate) enum Checked {
 
 /// Tells whether `presented` is a secret of `kind`. Exactly one text stands for one secret.
 pub(crate) fn check(kind: SecretKind, presented: &[u8]) -> Checked {
-    if presented.len() != kind.chars() || !presented.starts_with(kind.prefix().as_bytes()) {
+    if !presented.starts_with(kind.prefix().as_bytes()) {
         return Checked::Other;
+    }
+    if presented.len() != kind.chars() {
+        return Checked::Damaged;
     }
     let (body, given) = presented.split_at(presented.len() - CHECKSUM_CHARS);
     if !bool::from(checksum(body).ct_eq(given)) {

@@ -249,9 +249,9 @@ fn root_keyrings_are_read_strictly() {
     };
     assert_eq!(ring(&[1]), Ok(()));
     assert_eq!(ring(&[1, 2, 9]), Ok(()));
-    assert_eq!(ring(&(0..ROOT_KEYS_MAX as u32).collect::<Vec<_>>()), Ok(()));
+    assert_eq!(ring(&(1..=ROOT_KEYS_MAX as u32).collect::<Vec<_>>()), Ok(()));
     assert_eq!(
-        refusal(ring(&(0..=ROOT_KEYS_MAX as u32).collect::<Vec<_>>())),
+        refusal(ring(&(0..=ROOT_KEYS_MAX as u32).map(|id| id + 1).collect::<Vec<_>>())),
         ErrorKind::Policy
     );
     for ids in [&[2, 1][..], &[1, 1], &[]] {
@@ -263,6 +263,9 @@ fn root_keyrings_are_read_strictly() {
         key.to_owned(),
         format!("x:{key}"),
         format!("-1:{key}"),
+        format!("+1:{key}"),
+        format!("01:{key}"),
+        format!("0:{key}"),
         format!("4294967296:{key}"),
         format!("1:{}", &key[1..]),
         format!("1:{key}A"),

@@ -149,6 +149,11 @@ fn what_is_accepted_as_a_new_secret() {
     for at in 4..text.len() {
         assert_eq!(refusal(accept(&flipped(text, at, 0))), ErrorKind::Policy);
     }
+    // Characters lost or added when it was copied.
+    for length in 4..text.len() {
+        assert_eq!(refusal(accept(&text[..length])), ErrorKind::Policy);
+    }
+    assert_eq!(refusal(accept(&[text, b"x"].concat())), ErrorKind::Policy);
     // An operator's policy can go down to one byte and never to none.
     let lax = PassphrasePolicy { bytes_min: 0 };
     assert!(UserSecret::for_new(b"x", &lax).is_ok());

@@ -86,7 +86,7 @@ async fn secrets_that_cannot_protect_are_refused_and_leave_nothing() {
 async fn any_non_empty_string_is_a_passphrase() {
     let api = Api::start().await;
     let admin = api.org("a").await;
-    for (index, secret) in ["x", "correct horse", "pässwörd", "sgs_", "a,b; c=\"d\""]
+    for (index, secret) in ["x", "correct horse", "pässwörd", "sgs", "a,b; c=\"d\""]
         .into_iter()
         .enumerate()
     {
