@@ -212,7 +212,7 @@ attacks! {
         "a box is bound to the hash of its wrap and to the generation, and dies with either",
         Refused(Tampered, grants::stale_boxes);
     ALIASES, "a list as a lever on the CPU",
-        "server: pages of 100; the crate makes the second listing symmetric (`docs/performance.md`)",
+        "server: pages are bounded; the crate makes the second listing symmetric (`docs/performance.md`)",
         Elsewhere;
 
     RECOVERY, "trustee uploads keys of his own, or garbage",
@@ -303,7 +303,7 @@ attacks! {
         "secret types have an empty `Debug`; request structs are the server's",
         Holds(secrets::debug_is_empty);
     MEMORY, "core dump",
-        "binary: core dumps are off in the service unit; the crate forbids `unsafe` and cannot ask the system",
+        "operator: core dumps are the system's to turn off; the crate forbids `unsafe` and cannot ask the system",
         Elsewhere;
     MEMORY, "swap",
         "operator: no swap, or an encrypted one; the crate forbids `unsafe` and locks no memory",
