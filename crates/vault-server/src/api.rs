@@ -5,6 +5,7 @@
 
 pub mod base64;
 pub mod conditions;
+pub mod credentials;
 pub mod input;
 pub mod keys;
 pub mod media_type;
@@ -59,6 +60,7 @@ pub fn router(vault: Arc<Vault>, body_bytes_max: usize) -> Router {
     let routes = OpenApiRouter::<ApiState>::with_openapi(openapi::head())
         .merge(keys::routes())
         .merge(values::routes())
+        .merge(credentials::routes())
         .merge(orgs::routes())
         .merge(users::routes())
         .with_state(ApiState {
@@ -88,8 +90,17 @@ async fn check_health() -> Json<HealthDocument> {
 
 /// The collected JSON body of a call about users and organisations.
 async fn read_json(headers: &HeaderMap, body: Body) -> Result<SecretBody, Problem> {
+    read_json_of(headers, body, ADMIN_BODY_BYTES_MAX).await
+}
+
+/// A collected JSON body of at most `bytes_max` bytes.
+async fn read_json_of(
+    headers: &HeaderMap,
+    body: Body,
+    bytes_max: usize,
+) -> Result<SecretBody, Problem> {
     match media_type::of_body(headers)? {
-        Form::Json => SecretBody::read(body, ADMIN_BODY_BYTES_MAX).await,
+        Form::Json => SecretBody::read(body, bytes_max).await,
         Form::Raw => Err(Problem::new(
             Code::UnsupportedMediaType,
             "The Content-Type is not one that this call accepts.",

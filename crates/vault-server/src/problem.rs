@@ -16,6 +16,7 @@ use axum::body::Body;
 use axum::response::IntoResponse;
 use http::header::{self, HeaderName, HeaderValue};
 use http::{Response, StatusCode};
+use uuid::Uuid;
 
 use crate::layers::RequestId;
 
@@ -36,6 +37,7 @@ pub struct Problem {
     detail: &'static str,
     retry_after_seconds: Option<u32>,
     allow: Option<HeaderValue>,
+    ids: Vec<Uuid>,
 }
 
 impl Problem {
@@ -53,6 +55,7 @@ impl Problem {
             detail,
             retry_after_seconds,
             allow: None,
+            ids: Vec::new(),
         }
     }
 
@@ -67,6 +70,13 @@ impl Problem {
     #[must_use]
     pub fn with_allow(mut self, methods: HeaderValue) -> Self {
         self.allow = Some(methods);
+        self
+    }
+
+    /// Adds the member `ids`: between which of the caller's own things to choose.
+    #[must_use]
+    pub fn with_ids(mut self, ids: Vec<Uuid>) -> Self {
+        self.ids = ids;
         self
     }
 
@@ -108,7 +118,7 @@ impl Problem {
     /// The finished answer. `at_proxy_door` adds `X-Sealgate-Error`.
     #[must_use]
     pub fn render(&self, request_id: Option<&RequestId>, at_proxy_door: bool) -> Response<Body> {
-        let document = serde_json::json!({
+        let mut document = serde_json::json!({
             "type": format!("{PROBLEM_TYPE_PREFIX}{}", self.code.as_str()),
             "title": self.code.title(),
             "status": self.status().as_u16(),
@@ -116,6 +126,9 @@ impl Problem {
             "code": self.code.as_str(),
             "requestId": request_id.map(ToString::to_string),
         });
+        if !self.ids.is_empty() {
+            document["ids"] = serde_json::json!(self.ids);
+        }
         let mut response = Response::new(Body::from(document.to_string()));
         *response.status_mut() = self.status();
         let headers = response.headers_mut();

@@ -57,6 +57,7 @@ pub async fn run(config: Config) -> Result<(), RunError> {
 pub fn services(vault: Arc<Vault>, config: &Config) -> Services {
     Services {
         authenticator: Arc::new(ApiKeyAuthenticator::new(Arc::clone(&vault))),
-        api: api::router(vault, config.limits.api_body_bytes_max),
+        api: api::router(Arc::clone(&vault), config.limits.api_body_bytes_max),
+        vault: Some(vault),
     }
 }

@@ -70,7 +70,7 @@ impl Server {
         let (stop, stopping) = watch::channel(false);
         let limits = &config.limits;
         let setup = WorkerSetup {
-            proxy: ProxySetup::new(&config, local_addr)?,
+            proxy: ProxySetup::new(&config, local_addr)?.with_vault(services.vault.clone()),
             peers: Arc::new(Peers::new(limits)),
             in_flight: LimitInFlightLayer::new(limits.requests_in_flight_max),
             services,

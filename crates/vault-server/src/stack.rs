@@ -24,6 +24,7 @@ use crate::layers::trace::TraceLayer;
 use crate::layers::{Authenticator, BoxFuture, Request, Response};
 use crate::problem::{PROBLEM_MEDIA_TYPE, Problem};
 use crate::proxy::{Door, is_for_the_door};
+use crate::vault::Vault;
 
 /// What the edge serves: who is recognised, and the routes behind it.
 #[derive(Clone)]
@@ -32,6 +33,8 @@ pub struct Services {
     pub authenticator: Arc<dyn Authenticator>,
     /// Routes of the API, health check excluded; its state is already applied.
     pub api: Router,
+    /// Where the proxy finds stored credentials; `None` for none.
+    pub vault: Option<Arc<Vault>>,
 }
 
 /// Composes the stack around the routes and one worker's proxy door.

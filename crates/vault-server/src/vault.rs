@@ -13,6 +13,7 @@ pub mod attempts;
 pub mod authentication;
 pub mod bootstrap;
 pub mod clock;
+pub mod credentials;
 pub mod error;
 pub mod keys;
 pub mod limits;
@@ -66,6 +67,7 @@ pub struct Vault {
     clock: Arc<dyn Clock>,
     limits: VaultLimits,
     wrong_secrets: Arc<WrongSecrets>,
+    wrong_passphrases: Arc<WrongSecrets>,
     turns: Turns,
     box_writes: Arc<Semaphore>,
 }
@@ -74,11 +76,14 @@ impl Vault {
     /// A vault over `parts`.
     #[must_use]
     pub fn new(parts: VaultParts) -> Self {
-        let wrong_secrets = AttemptLimiter::new(
-            parts.limits.wrong_secrets_max,
-            parts.limits.wrong_secret_recovery,
-            WRONG_SECRET_USERS_MAX,
-        );
+        let limiter = || {
+            Arc::new(AttemptLimiter::new(
+                parts.limits.wrong_secrets_max,
+                parts.limits.wrong_secret_recovery,
+                WRONG_SECRET_USERS_MAX,
+            ))
+        };
+        let (wrong_secrets, wrong_passphrases) = (limiter(), limiter());
         Self {
             integrity: RowIntegrity::new(Arc::clone(&parts.root_keys)),
             store: parts.store,
@@ -86,7 +91,8 @@ impl Vault {
             argon2: parts.argon2,
             clock: parts.clock,
             limits: parts.limits,
-            wrong_secrets: Arc::new(wrong_secrets),
+            wrong_secrets,
+            wrong_passphrases,
             turns: Turns::new(),
             box_writes: Arc::new(Semaphore::new(BOX_WRITES_MAX)),
         }

@@ -12,6 +12,7 @@ use http::request::Parts;
 use secrecy::SecretSlice;
 
 use crate::problem::{Code, Problem};
+use crate::proxy::control::X_PROXY_MASTER_KEY;
 
 /// Opens a user's private keys.
 pub const X_USER_SECRET: HeaderName = HeaderName::from_static("x-user-secret");
@@ -43,6 +44,10 @@ pub fn one_secret(headers: &HeaderMap, name: &HeaderName) -> Result<SecretSlice<
         _ if *name == X_NEW_USER_SECRET => Err(Problem::new(
             Code::MissingHeader,
             "This call needs the X-New-User-Secret header.",
+        )),
+        _ if *name == X_PROXY_MASTER_KEY => Err(Problem::new(
+            Code::MissingHeader,
+            "This call needs the X-Proxy-Master-Key header.",
         )),
         _ => Err(Problem::new(
             Code::MissingHeader,

@@ -64,6 +64,8 @@ codes! {
     ApiKeyInvalid, "api_key_invalid", UNAUTHORIZED, "API key needed";
     /// The user secret does not open the keys.
     WrongUserSecret, "wrong_user_secret", UNAUTHORIZED, "Wrong user secret";
+    /// The passphrase does not open the credential.
+    WrongPassphrase, "wrong_passphrase", UNAUTHORIZED, "Wrong passphrase";
     /// Known, but not allowed.
     Forbidden, "forbidden", FORBIDDEN, "Not allowed";
     /// The egress rules refuse the target.
@@ -78,6 +80,8 @@ codes! {
     RequestTimeout, "request_timeout", REQUEST_TIMEOUT, "Request too slow";
     /// The state does not allow it.
     Conflict, "conflict", CONFLICT, "Conflict";
+    /// Several stored credentials fit equally well.
+    CredentialAmbiguous, "credential_ambiguous", CONFLICT, "Several credentials fit";
     /// A key pair exists already.
     KeysExist, "keys_exist", CONFLICT, "Keys exist";
     /// `If-Match` or `If-None-Match` did not hold.

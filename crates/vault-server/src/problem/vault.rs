@@ -19,6 +19,24 @@ impl From<VaultError> for Problem {
                 Code::WrongUserSecret,
                 "The user secret is not the one that protects the user's keys.",
             ),
+            VaultError::WrongPassphrase => Self::new(
+                Code::WrongPassphrase,
+                "The passphrase is not the one that protects the credential.",
+            ),
+            VaultError::PassphraseMissing => Self::new(
+                Code::MissingHeader,
+                "This call needs the X-Proxy-Master-Key header.",
+            ),
+            VaultError::CredentialNotFound => Self::new(
+                Code::CredentialNotFound,
+                "No stored credential fits this request.",
+            ),
+            VaultError::CredentialAmbiguous(ids) => Self::new(
+                Code::CredentialAmbiguous,
+                "Several credentials fit this target; X-Credential-ID names one.",
+            )
+            .with_ids(ids.into_iter().map(Into::into).collect()),
+            VaultError::Inject(error) => error.into(),
             VaultError::Tampered(_) => Self::new(
                 Code::Tampered,
                 "Stored data are not as the server wrote them.",
@@ -37,7 +55,7 @@ impl From<VaultError> for Problem {
             VaultError::Invalid(invalid) => invalid.into(),
             VaultError::TooManyAttempts {
                 retry_after_seconds,
-            } => Self::new(Code::TooManyAttempts, "Too many wrong user secrets.")
+            } => Self::new(Code::TooManyAttempts, "Too many wrong secrets.")
                 .with_retry_after_seconds(retry_after_seconds),
             VaultError::Overloaded => {
                 Self::new(Code::Overloaded, "Too many password hashes are waiting.")
@@ -73,6 +91,30 @@ impl From<Invalid> for Problem {
             Invalid::SecretUnusable => (
                 Code::UserSecretUnusable,
                 "The new user secret has a typing error or a length that is not accepted.",
+            ),
+            Invalid::PassphraseUnusable => (
+                Code::MalformedRequest,
+                "The passphrase has a typing error or a length that is not accepted.",
+            ),
+            Invalid::HostPattern => (
+                Code::MalformedRequest,
+                "hostPattern must be a host, a host with a port, or *. and a domain.",
+            ),
+            Invalid::Header => (
+                Code::MalformedRequest,
+                "header must name a header that a credential may go into.",
+            ),
+            Invalid::Template => (
+                Code::MalformedRequest,
+                "template must be printable and hold {{secret}} or {{secret|base64}} once.",
+            ),
+            Invalid::CredentialValue => (
+                Code::MalformedRequest,
+                "value must be 1 to 8192 bytes without control characters and edge spaces.",
+            ),
+            Invalid::TooManyCredentials => (
+                Code::Conflict,
+                "The user has as many credentials as allowed.",
             ),
             Invalid::SecretUnchanged => (
                 Code::UserSecretUnchanged,

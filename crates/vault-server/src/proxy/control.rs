@@ -8,9 +8,11 @@ use std::time::Duration;
 use credential_injector::{SchemePolicy, Target, TargetError};
 use http::HeaderMap;
 use http::header::{HeaderName, HeaderValue};
+use secrecy::SecretSlice;
 use uuid::Uuid;
 
 use crate::config::Limits;
+use crate::layers::secret_headers::one_secret;
 use crate::problem::{Code, Problem};
 
 /// Names the target of the explicit door.
@@ -103,6 +105,17 @@ pub fn read_choice(headers: &HeaderMap) -> Result<Choice, Problem> {
         (None, true) => Ok(Choice::Stored(id)),
         (None, false) => Ok(Choice::PassThrough),
     }
+}
+
+/// Reads the passphrase of a stored credential, if there is one.
+///
+/// # Errors
+/// `malformed_request` when repeated, `missing_header` when empty.
+pub fn read_passphrase(headers: &HeaderMap) -> Result<Option<SecretSlice<u8>>, Problem> {
+    let given = headers.contains_key(&X_PROXY_MASTER_KEY);
+    given
+        .then(|| one_secret(headers, &X_PROXY_MASTER_KEY))
+        .transpose()
 }
 
 fn read_id(value: &HeaderValue) -> Result<Uuid, Problem> {

@@ -5,23 +5,38 @@
 //! the client's own headers.
 
 use credential_injector::{InjectError, Outbound, Target};
+use secrecy::SecretSlice;
 
 use super::control::Choice;
 use crate::problem::{Code, Problem};
+use crate::vault::Vault;
+use crate::vault::error::VaultError;
+use crate::vault::principal::Principal;
 
-/// Turns a choice into a decision. No upstream is contacted.
+/// Turns a choice into a decision. No upstream is contacted. `vault` is `None` on a server that
+/// keeps no credentials.
 ///
 /// # Errors
-/// `credential_not_found`: this version keeps no credentials, so none can fit.
+/// `credential_not_found`, `credential_ambiguous`, `forbidden` for a credential of another host,
+/// `missing_header` without its passphrase, `wrong_passphrase`, `too_many_attempts`, `tampered`.
 /// `malformed_request` for an identity that cannot stand in a header.
-pub(crate) fn decide(target: Target, choice: &Choice) -> Result<Outbound, Problem> {
+pub(crate) async fn decide(
+    vault: Option<&Vault>,
+    caller: &Principal,
+    target: Target,
+    choice: Choice,
+    passphrase: Option<SecretSlice<u8>>,
+) -> Result<Outbound, Problem> {
     match choice {
         Choice::PassThrough => Ok(Outbound::pass_through(target)),
-        Choice::Identity(value) => Ok(Outbound::with_identity(target, value)?),
-        Choice::Stored(_) => Err(Problem::new(
-            Code::CredentialNotFound,
-            "No stored credential fits this request.",
-        )),
+        Choice::Identity(value) => Ok(Outbound::with_identity(target, &value)?),
+        Choice::Stored(named) => {
+            let vault = vault.ok_or(VaultError::CredentialNotFound)?;
+            let named = named.map(Into::into);
+            let finding =
+                vault.outbound_with_credential(caller, target, named, passphrase.as_ref());
+            Ok(finding.await?)
+        }
     }
 }
 

@@ -15,7 +15,7 @@ use hyper::body::Incoming;
 use vault_store::OrgId;
 
 use super::continue_gate::ContinueGate;
-use super::control::{read_choice, read_target, read_timeout};
+use super::control::{read_choice, read_passphrase, read_target, read_timeout};
 use super::decide::decide;
 use super::pool::Lease;
 use super::setup::ProxySetup;
@@ -54,7 +54,7 @@ impl Door {
 
     async fn forward(self, mut request: Request) -> Result<Response<Body>, Problem> {
         let limits = &self.setup.limits;
-        let org_id = caller(&request)?;
+        let (caller, org_id) = caller(&request)?;
         let upgrade = Upgrade::take(&mut request)?;
         refuse_oversize(&request, limits)?;
         let target = read_target(request.headers(), &self.setup.schemes)?;
@@ -67,7 +67,11 @@ impl Door {
             return Err(target_is_self());
         }
         let timeout = read_timeout(request.headers(), limits)?;
-        let outbound = decide(target, &read_choice(request.headers())?)?;
+        let choice = read_choice(request.headers())?;
+        let passphrase = read_passphrase(request.headers())?;
+        let vault = self.setup.vault.as_deref();
+        // A hash is bounded by its pool and its queue.
+        let outbound = decide(vault, &caller, target, choice, passphrase).await?;
 
         let host = outbound.target().host().to_string();
         let request_id = request.extensions().get::<RequestId>().copied();
@@ -103,11 +107,12 @@ impl Door {
     }
 }
 
-/// The organisation that the request is made for. The root key belongs to none and so has no
+/// The caller and the organisation that the request is made for. The root key belongs to none and so has no
 /// way out.
-fn caller(request: &Request) -> Result<OrgId, Problem> {
+fn caller(request: &Request) -> Result<(Principal, OrgId), Problem> {
     let principal = request.extensions().get::<Principal>();
-    principal.and_then(Principal::org_id).ok_or_else(|| {
+    let member = principal.and_then(|who| Some((who.clone(), who.org_id()?)));
+    member.ok_or_else(|| {
         Problem::new(
             Code::Forbidden,
             "This key may not send requests to targets.",

@@ -11,6 +11,7 @@ use credential_injector::{HostPattern, HostPatternError, SchemePolicy};
 
 use super::trust::{TrustError, UpstreamTls};
 use crate::config::{Config, Egress, Limits};
+use crate::vault::Vault;
 
 /// Rules, trust and bounds of the proxy.
 #[derive(Clone)]
@@ -20,6 +21,8 @@ pub(crate) struct ProxySetup {
     pub(crate) connector: EgressConnector,
     pub(crate) tls: Arc<UpstreamTls>,
     pub(crate) limits: Arc<Limits>,
+    /// Where stored credentials are found; `None` on a server that keeps none.
+    pub(crate) vault: Option<Arc<Vault>>,
 }
 
 /// A reason why the proxy cannot be set up.
@@ -48,6 +51,11 @@ pub enum ProxySetupError {
 }
 
 impl ProxySetup {
+    /// Finds stored credentials in `vault`.
+    pub(crate) fn with_vault(self, vault: Option<Arc<Vault>>) -> Self {
+        Self { vault, ..self }
+    }
+
     pub(crate) fn new(config: &Config, listener: SocketAddr) -> Result<Self, ProxySetupError> {
         let egress = &config.egress;
         let identity = match &egress.client_identity {
@@ -65,6 +73,7 @@ impl ProxySetup {
             connector,
             tls: Arc::new(tls),
             limits: Arc::new(config.limits.clone()),
+            vault: None,
         })
     }
 }

@@ -1,8 +1,9 @@
 //! Why a use case did not do as asked. What a client sees of it is chosen in `problem`.
 
+use credential_injector::InjectError;
 use hardened_crypto::ErrorKind;
 use hardened_crypto::argon2_pool::PoolFull;
-use vault_store::StoreError;
+use vault_store::{RecordId, StoreError};
 
 /// A reason a use case refused or failed. No text here holds input or stored bytes.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -23,6 +24,21 @@ pub enum VaultError {
     /// The secret is not the one that protects the user's keys.
     #[error("wrong user secret")]
     WrongUserSecret,
+    /// The passphrase is not the one that protects the credential.
+    #[error("wrong passphrase of a credential")]
+    WrongPassphrase,
+    /// The call needs the passphrase of the credential.
+    #[error("the passphrase of a credential is missing")]
+    PassphraseMissing,
+    /// No credential of the caller fits.
+    #[error("no credential fits")]
+    CredentialNotFound,
+    /// These credentials fit equally well.
+    #[error("several credentials fit")]
+    CredentialAmbiguous(Vec<RecordId>),
+    /// The credential cannot be injected there.
+    #[error(transparent)]
+    Inject(InjectError),
     /// Stored bytes or a stored row did not authenticate.
     #[error("{0} did not authenticate")]
     Tampered(&'static str),
@@ -72,6 +88,18 @@ pub enum Invalid {
     SecretUnusable,
     /// A new user secret that is the old one.
     SecretUnchanged,
+    /// A passphrase that cannot be accepted for a new credential.
+    PassphraseUnusable,
+    /// A host pattern that is none, or one that the operator has not enabled.
+    HostPattern,
+    /// A header that no credential may go into.
+    Header,
+    /// A template without exactly one placeholder.
+    Template,
+    /// A value that cannot stand in a header.
+    CredentialValue,
+    /// The caller has as many credentials as one may have.
+    TooManyCredentials,
 }
 
 impl From<StoreError> for VaultError {
@@ -81,6 +109,12 @@ impl From<StoreError> for VaultError {
             StoreError::Corrupt(_) => Self::Tampered("the stored data"),
             other => Self::Storage(other),
         }
+    }
+}
+
+impl From<Invalid> for VaultError {
+    fn from(invalid: Invalid) -> Self {
+        Self::Invalid(invalid)
     }
 }
 

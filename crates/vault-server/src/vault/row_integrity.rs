@@ -16,8 +16,8 @@ use hardened_crypto::root_key::RootKeyring;
 use hardened_crypto::row_mac::{self, RowTag};
 use vault_store::UtcMillis;
 use vault_store::rows::{
-    ApiKeyOwner, ApiKeyRow, KeyPairRow, OrgRow, RowMac, UserKeysRow, UserRow, ValueRow,
-    ValueVersionRow,
+    ApiKeyOwner, ApiKeyRow, CredentialRow, CredentialVersionRow, KeyPairRow, OrgRow, RowMac,
+    UserKeysRow, UserRow, ValueRow, ValueVersionRow,
 };
 
 use super::error::VaultError;
@@ -278,6 +278,75 @@ impl GuardedRow for ValueVersionRow {
             .u8(metadata_box.is_some().into())
             .bytes(metadata_box.as_deref().unwrap_or_default());
         optional_time(time(fields, *created), *expires)
+    }
+
+    mac_field!();
+}
+
+impl GuardedRow for CredentialRow {
+    const TABLE: &'static str = "credentials";
+
+    fn bind(&self, fields: Context) -> Context {
+        let Self {
+            credential_id,
+            org_id,
+            owner,
+            name,
+            host_pattern,
+            header,
+            template,
+            echo,
+            protection,
+            current_version,
+            newest_version,
+            created,
+            updated,
+            expires,
+            version,
+            mac: _,
+        } = self;
+        let fields = fields
+            .bytes(credential_id.as_bytes())
+            .bytes(org_id.as_bytes())
+            .bytes(owner.as_bytes())
+            .text(name)
+            .text(host_pattern)
+            .text(header)
+            .text(template)
+            .u8(*echo)
+            .u8(protection.is_some().into())
+            .bytes(protection.as_deref().unwrap_or_default())
+            .u64(*current_version)
+            .u64(*newest_version);
+        let fields = time(time(fields, *created), *updated);
+        optional_time(fields, *expires).u64(*version)
+    }
+
+    mac_field!();
+}
+
+impl GuardedRow for CredentialVersionRow {
+    const TABLE: &'static str = "credential_versions";
+
+    fn bind(&self, fields: Context) -> Context {
+        let Self {
+            credential_id,
+            credential_version,
+            host_pattern,
+            header,
+            template,
+            sealed,
+            created,
+            mac: _,
+        } = self;
+        let fields = fields
+            .bytes(credential_id.as_bytes())
+            .u64(*credential_version)
+            .text(host_pattern)
+            .text(header)
+            .text(template)
+            .bytes(sealed);
+        time(fields, *created)
     }
 
     mac_field!();

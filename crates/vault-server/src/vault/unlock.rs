@@ -79,7 +79,7 @@ impl Vault {
         .await
     }
 
-    async fn on_hash_pool<T: Send + 'static>(
+    pub(crate) async fn on_hash_pool<T: Send + 'static>(
         &self,
         job: impl FnOnce(&mut Argon2Arena) -> Result<T, VaultError> + Send + 'static,
     ) -> Result<T, VaultError> {
@@ -98,14 +98,14 @@ impl Vault {
 }
 
 /// One try with a secret.
-struct Attempt {
-    whose: Member,
-    clock: Arc<dyn Clock>,
-    wrong_secrets: Arc<WrongSecrets>,
+pub(crate) struct Attempt {
+    pub(crate) whose: Member,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) wrong_secrets: Arc<WrongSecrets>,
 }
 
 impl Attempt {
-    fn check(&self) -> Result<(), VaultError> {
+    pub(crate) fn check(&self) -> Result<(), VaultError> {
         self.wrong_secrets
             .check(&self.whose, self.clock.monotonic())
             .map_err(|wait| VaultError::TooManyAttempts {
@@ -124,7 +124,7 @@ impl Attempt {
             .map_err(|error| self.failed(error))
     }
 
-    fn failed(&self, error: hardened_crypto::Error) -> VaultError {
+    pub(crate) fn failed(&self, error: hardened_crypto::Error) -> VaultError {
         if error.kind() == ErrorKind::WrongSecret {
             self.wrong_secrets
                 .note_wrong(self.whose, self.clock.monotonic());

@@ -70,6 +70,7 @@ pub(crate) struct Api {
     stop: oneshot::Sender<()>,
     ended: tokio::task::JoinHandle<()>,
     limits: VaultLimits,
+    ca_file: Option<PathBuf>,
     data_dir: tempfile::TempDir,
 }
 
@@ -89,6 +90,15 @@ impl Api {
 
     /// Makes a vault as `sealgate init` does, and serves it with these limits.
     pub(crate) async fn start_with(limits: VaultLimits) -> Self {
+        Self::make(limits, None).await
+    }
+
+    /// As [`Api::start`], with upstreams on loopback in reach that this file vouches for.
+    pub(crate) async fn start_before(ca_file: PathBuf) -> Self {
+        Self::make(VaultLimits::default(), Some(ca_file)).await
+    }
+
+    async fn make(limits: VaultLimits, ca_file: Option<PathBuf>) -> Self {
         let data_dir = tempfile::tempdir().unwrap();
         let shown = bootstrap::init(&Config::new(data_dir.path()))
             .await
@@ -103,7 +113,7 @@ impl Api {
             utc: AtomicI64::new(START),
             monotonic_ms: AtomicU64::new(0),
         });
-        Self::serve(data_dir, limits, clock, root).await
+        Self::serve(data_dir, limits, clock, root, ca_file).await
     }
 
     async fn serve(
@@ -111,8 +121,13 @@ impl Api {
         limits: VaultLimits,
         clock: Arc<ManualClock>,
         root: String,
+        ca_file: Option<PathBuf>,
     ) -> Self {
         let mut config = Config::new(data_dir.path());
+        if ca_file.is_some() {
+            config = config.with_dev();
+            config.egress.extra_ca_file = ca_file.clone();
+        }
         config.listen = SocketAddr::from(([127, 0, 0, 1], 0));
         config.workers = Some(2);
         let text = std::fs::read_to_string(data_dir.path().join("root.key")).unwrap();
@@ -150,6 +165,7 @@ impl Api {
             stop,
             ended,
             limits,
+            ca_file,
             data_dir,
         }
     }
@@ -164,6 +180,7 @@ impl Api {
             stop,
             ended,
             limits,
+            ca_file,
             data_dir,
             argon2,
             ..
@@ -179,7 +196,7 @@ impl Api {
         let db = rusqlite::Connection::open(database).unwrap();
         between(&db);
         db.close().unwrap();
-        Self::serve(data_dir, limits, clock, root).await
+        Self::serve(data_dir, limits, clock, root, ca_file).await
     }
 
     pub(crate) fn database(&self) -> PathBuf {

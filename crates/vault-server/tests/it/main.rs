@@ -6,6 +6,7 @@
 mod api_admin;
 mod api_attempts;
 mod api_canary;
+mod api_credentials;
 mod api_input;
 mod api_isolation;
 mod api_keys;
@@ -24,6 +25,7 @@ mod health;
 mod keys;
 mod limits;
 mod logged;
+mod proxy_credentials;
 mod proxy_decisions;
 mod proxy_exchange;
 mod proxy_failures;

@@ -71,6 +71,7 @@ impl TestServer {
         let services = Services {
             authenticator: Arc::new(keys),
             api,
+            vault: None,
         };
         let server = Server::bind(config, services).await.unwrap();
         let address = server.local_addr();

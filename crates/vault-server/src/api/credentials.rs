@@ -1,0 +1,158 @@
+//! `/v1/credentials`: upstream credentials, used by the proxy and shown by no call.
+
+mod change;
+mod make;
+
+pub use change::{PatchCredentialDocument, PutCredentialValueDocument, RollBackCredentialDocument};
+pub use make::CreateCredentialDocument;
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use uuid::Uuid;
+use vault_store::Page;
+
+use super::input::{IdInPath, NoParameters, Parameters};
+use super::orgs::PageParameters;
+use super::output::no_content;
+use super::utc::Utc;
+use super::{ApiState, with_next};
+use crate::problem::Problem;
+use crate::vault::credentials::Credential;
+use crate::vault::principal::Principal;
+
+/// Bytes of a body with a value: every byte of the value may be an escape of six.
+const CREDENTIAL_BODY_BYTES_MAX: usize = 64 * 1024;
+
+/// The routes of this noun.
+pub(super) fn routes() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new()
+        .routes(routes!(make::create, list))
+        .routes(routes!(show, change::patch, delete))
+        .routes(routes!(change::put_value))
+        .routes(routes!(change::roll_back))
+}
+
+/// A credential without its value.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CredentialDocument {
+    /// Its id, for `X-Credential-ID`.
+    credential_id: Uuid,
+    /// Its name.
+    name: String,
+    /// Where its value may be sent.
+    host_pattern: String,
+    /// The header that carries its value, in lower case.
+    header: String,
+    /// What its value is filled into.
+    template: String,
+    /// The version in use.
+    version: u64,
+    /// When it was made.
+    #[schema(value_type = String, format = DateTime)]
+    created_utc: Utc,
+    /// When it last changed.
+    #[schema(value_type = String, format = DateTime)]
+    updated_utc: Utc,
+    /// Unusable from then on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    expires_utc: Option<Utc>,
+}
+
+impl From<Credential> for CredentialDocument {
+    fn from(credential: Credential) -> Self {
+        Self {
+            credential_id: credential.credential_id.into(),
+            name: credential.name,
+            host_pattern: credential.host_pattern,
+            header: credential.header,
+            template: credential.template,
+            version: credential.version,
+            created_utc: Utc(credential.created),
+            updated_utc: Utc(credential.updated),
+            expires_utc: credential.expires.map(Utc),
+        }
+    }
+}
+
+/// The caller's credentials, oldest first, expired ones too. No value is shown.
+#[utoipa::path(
+    get, path = "/v1/credentials", operation_id = "listCredentials", tag = "credentials",
+    params(PageParameters),
+    responses(
+        (status = 200, description = "One page", body = Vec<CredentialDocument>, headers(("Link" = String, description = "rel=\"next\" when the list goes on"))),
+        (status = 400, description = "malformed_request, tampered"),
+        (status = 403, description = "forbidden: root has no credentials"),
+    ),
+)]
+async fn list(
+    caller: Principal,
+    State(state): State<ApiState>,
+    Parameters(parameters): Parameters<PageParameters>,
+) -> Result<Response, Problem> {
+    let (after, limit) = parameters.read()?;
+    let found = state
+        .vault
+        .credentials(&caller, after.map(Into::into), limit);
+    let Page { rows, more } = found.await?;
+    let last = rows
+        .last()
+        .filter(|_| more)
+        .map(|row| row.credential_id.into());
+    let documents: Vec<CredentialDocument> = rows.into_iter().map(Into::into).collect();
+    Ok(with_next(
+        Json(documents).into_response(),
+        "/v1/credentials",
+        last,
+        limit,
+    ))
+}
+
+/// One credential, without its value.
+#[utoipa::path(
+    get, path = "/v1/credentials/{credentialId}", operation_id = "showCredential", tag = "credentials",
+    params(("credentialId" = Uuid, Path, description = "The credential")),
+    responses(
+        (status = 200, description = "The credential", body = CredentialDocument),
+        (status = 400, description = "malformed_request, tampered"),
+        (status = 403, description = "forbidden: root has no credentials"),
+        (status = 404, description = "not_found"),
+    ),
+)]
+async fn show(
+    caller: Principal,
+    State(state): State<ApiState>,
+    IdInPath(id): IdInPath,
+    _: Parameters<NoParameters>,
+) -> Result<Json<CredentialDocument>, Problem> {
+    let credential = state.vault.credential(&caller, id.into()).await?;
+    Ok(Json(credential.into()))
+}
+
+/// Erases a credential with all its versions.
+#[utoipa::path(
+    delete, path = "/v1/credentials/{credentialId}", operation_id = "deleteCredential", tag = "credentials",
+    params(("credentialId" = Uuid, Path, description = "The credential")),
+    responses(
+        (status = 204, description = "Erased"),
+        (status = 400, description = "malformed_request, tampered"),
+        (status = 403, description = "forbidden: root has no credentials"),
+        (status = 404, description = "not_found"),
+        (status = 409, description = "conflict: others wrote at the same time, many times"),
+    ),
+)]
+async fn delete(
+    caller: Principal,
+    State(state): State<ApiState>,
+    IdInPath(id): IdInPath,
+    _: Parameters<NoParameters>,
+) -> Result<Response, Problem> {
+    state.vault.delete_credential(&caller, id.into()).await?;
+    Ok(no_content())
+}

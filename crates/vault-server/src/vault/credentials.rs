@@ -1,0 +1,170 @@
+//! Stored upstream credentials: sealed under a passphrase of their own, used but never shown.
+//!
+//! In: a caller, a checked place (host pattern, header, template), a value and a passphrase.
+//! Out: what anyone may know about a credential, and a decided request to its upstream.
+//!
+//! Promise: no use case returns a value; host pattern, header and template are authenticated
+//! with it; who asks for a host that a pattern does not match is refused before anything is
+//! opened; attempts with passphrases are limited per owner before any password hash.
+//! Not here: sealing to a user's keys, and sharing.
+
+mod change;
+mod make;
+mod open;
+mod passphrase;
+mod place;
+
+pub use change::{CredentialPatch, PlaceChange};
+pub use make::NewCredential;
+pub use place::InjectionPlace;
+
+use hardened_crypto::credential::{CredentialContext, CredentialPlace};
+use vault_store::rows::{CredentialRow, CredentialVersionRow};
+use vault_store::{Page, RecordId, UtcMillis};
+
+use super::Vault;
+use super::access::{self, Member};
+use super::error::VaultError;
+use super::principal::Principal;
+
+/// Credentials of one owner, about: callers at the same moment may go a little over it.
+pub const CREDENTIALS_PER_OWNER_MAX: usize = 1_000;
+
+/// What its owner may know about a credential.
+#[derive(Debug, Clone)]
+pub struct Credential {
+    /// Its id.
+    pub credential_id: RecordId,
+    /// Its name, unique for its owner.
+    pub name: String,
+    /// Where its value may be sent.
+    pub host_pattern: String,
+    /// The header that carries its value.
+    pub header: String,
+    /// What its value is filled into.
+    pub template: String,
+    /// The version in use.
+    pub version: u64,
+    /// When it was made.
+    pub created: UtcMillis,
+    /// When it last changed.
+    pub updated: UtcMillis,
+    /// Unusable from this very millisecond.
+    pub expires: Option<UtcMillis>,
+}
+
+impl From<CredentialRow> for Credential {
+    fn from(row: CredentialRow) -> Self {
+        Self {
+            credential_id: row.credential_id,
+            name: row.name,
+            host_pattern: row.host_pattern,
+            header: row.header,
+            template: row.template,
+            version: row.current_version,
+            created: row.created,
+            updated: row.updated,
+            expires: row.expires,
+        }
+    }
+}
+
+impl Vault {
+    /// The caller's credentials in the order in which they were made, expired ones too.
+    ///
+    /// # Errors
+    /// `Forbidden` for root; `Tampered` when a row did not authenticate.
+    pub async fn credentials(
+        &self,
+        caller: &Principal,
+        after: Option<RecordId>,
+        limit: u32,
+    ) -> Result<Page<Credential>, VaultError> {
+        let owner = access::member(caller)?;
+        let found = self
+            .store
+            .credentials(owner.org_id, owner.user_id, after, limit);
+        let Page { rows, more } = found.await?;
+        for row in &rows {
+            self.integrity.check(row)?;
+        }
+        Ok(Page {
+            rows: rows.into_iter().map(Into::into).collect(),
+            more,
+        })
+    }
+
+    /// One credential of the caller, an expired one too.
+    ///
+    /// # Errors
+    /// `NotFound`; `Tampered` when its row did not authenticate.
+    pub async fn credential(
+        &self,
+        caller: &Principal,
+        credential_id: RecordId,
+    ) -> Result<Credential, VaultError> {
+        let owner = access::member(caller)?;
+        self.credential_row(owner, credential_id)
+            .await
+            .map(Into::into)
+    }
+
+    async fn credential_row(
+        &self,
+        owner: Member,
+        credential_id: RecordId,
+    ) -> Result<CredentialRow, VaultError> {
+        let found = self
+            .store
+            .credential(owner.org_id, owner.user_id, credential_id);
+        let row = found.await?.ok_or(VaultError::NotFound)?;
+        self.integrity.check(&row)?;
+        Ok(row)
+    }
+
+    /// An authenticated credential of `owner` with one version, the current one if `version` is
+    /// `None`.
+    async fn sealed_credential(
+        &self,
+        owner: Member,
+        credential_id: RecordId,
+        version: Option<u64>,
+    ) -> Result<(CredentialRow, CredentialVersionRow), VaultError> {
+        let read = self
+            .store
+            .read_credential(owner.org_id, credential_id, version, owner.user_id);
+        let read = read.await?.ok_or(VaultError::NotFound)?;
+        let (row, sealed) = (read.credential, read.version);
+        self.integrity.check(&row)?;
+        self.integrity.check(&sealed)?;
+        if row.owner != owner.user_id {
+            return Err(VaultError::NotFound);
+        }
+        let wanted = version.unwrap_or(row.current_version);
+        if (sealed.credential_id, sealed.credential_version) != (row.credential_id, wanted) {
+            return Err(VaultError::Tampered("credential_versions"));
+        }
+        Ok((row, sealed))
+    }
+}
+
+fn key_place(owner: Member, credential_id: RecordId) -> CredentialPlace {
+    CredentialPlace {
+        org: owner.owner().org,
+        owner: owner.owner().user,
+        credential: (*credential_id.as_bytes()).into(),
+    }
+}
+
+/// The place that one version is sealed to.
+fn sealed_place(owner: Member, row: &CredentialVersionRow) -> CredentialContext<'_> {
+    CredentialContext {
+        org: owner.owner().org,
+        owner: owner.owner().user,
+        credential: (*row.credential_id.as_bytes()).into(),
+        version: row.credential_version,
+        host_pattern: &row.host_pattern,
+        header: &row.header,
+        template: &row.template,
+    }
+}
