@@ -49,7 +49,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     write(
         "alias",
         "boxed",
-        &PERSON.account_key.box_alias(&alias, &ALIAS)?,
+        &PERSON.account_key.box_alias(&alias, &ALIAS, b"wrap")?,
     )?;
     for target in [
         "alias",

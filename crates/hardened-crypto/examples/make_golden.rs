@@ -115,14 +115,15 @@ fn share(owner: &User, friend: &User) -> Result<Value> {
     let wrapped = Wrapped::wrap(&data_key, &friend.account.public, &context)?;
     let account_key = AccountKey::open(&friend.kek, &friend.account.account_key)?;
     let alias = Alias::new(place::ALIAS)?;
+    let alias_wrap = wrap_alias(&alias, &friend.account.public, &place::alias())?;
     let owners_key = AccountKey::open(&owner.kek, &owner.account.account_key)?;
     Ok(json!({
         "wrap": hex::encode(wrapped.as_bytes()),
         "box": hex::encode(account_key.box_data_key(&data_key, &context, &wrapped)?),
         "sealed": hex::encode(payload::seal(&data_key, &place::payload(1), b"shared")?),
-        "aliasWrap": hex::encode(wrap_alias(&alias, &friend.account.public, &place::alias())?),
-        "aliasBox": hex::encode(account_key.box_alias(&alias, &place::alias())?),
-        "ownersAliasBox": hex::encode(owners_key.box_alias(&alias, &place::alias())?),
+        "aliasWrap": hex::encode(&alias_wrap),
+        "aliasBox": hex::encode(account_key.box_alias(&alias, &place::alias(), &alias_wrap)?),
+        "ownersAliasBox": hex::encode(owners_key.box_alias(&alias, &place::alias(), &alias_wrap)?),
     }))
 }
 

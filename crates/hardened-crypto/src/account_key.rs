@@ -111,33 +111,45 @@ impl AccountKey {
         .map(DataKey::from_secret)
     }
 
-    /// Boxes the owner's or recipient's copy of a share alias.
+    /// Boxes the owner's or recipient's copy of a share alias; `wrapped` is the wrap that the
+    /// recipient holds, so that a box dies when the alias changes.
     ///
     /// # Errors
     /// `Unavailable` when the system gives no randomness.
-    pub fn box_alias(&self, alias: &Alias, context: &AliasContext) -> Result<Vec<u8>> {
+    pub fn box_alias(
+        &self,
+        alias: &Alias,
+        context: &AliasContext,
+        wrapped: &[u8],
+    ) -> Result<Vec<u8>> {
         let header = Header::new(ObjectKind::AliasBox, context.recipient_generation);
         let padded = alias.padded();
         symmetric_box::seal(
             Domain::AliasBox,
             header,
             self.expose(),
-            |fields| context.bind(fields),
+            |fields| context.bind(fields).bytes(&hash_of(wrapped)),
             &padded,
         )
     }
 
-    /// Opens a boxed alias.
+    /// Opens a boxed alias; `wrapped` is the wrap it was boxed beside.
     ///
     /// # Errors
-    /// `Malformed` for unreadable bytes, `Tampered` for a box of another share or generation.
-    pub fn open_alias(&self, sealed: &[u8], context: &AliasContext) -> Result<Alias> {
+    /// `Malformed` for unreadable bytes, `Tampered` for a box of another share,
+    /// generation or wrap.
+    pub fn open_alias(
+        &self,
+        sealed: &[u8],
+        context: &AliasContext,
+        wrapped: &[u8],
+    ) -> Result<Alias> {
         check_generation(ObjectKind::AliasBox, sealed, context.recipient_generation)?;
         let padded = symmetric_box::open(
             Domain::AliasBox,
             ObjectKind::AliasBox,
             self.expose(),
-            |fields| context.bind(fields),
+            |fields| context.bind(fields).bytes(&hash_of(wrapped)),
             sealed,
         )?;
         Alias::unpad(&padded)

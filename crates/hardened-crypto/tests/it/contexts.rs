@@ -369,20 +369,26 @@ fn an_alias_opens_in_its_place_alone() {
     let alias = Alias::new("prod database").unwrap();
     let place = alias_place();
     let wrapped = wrap_alias(&alias, &BOBS.account.public, &place).unwrap();
-    let boxed = BOBS.account_key.box_alias(&alias, &place).unwrap();
+    let boxed = BOBS
+        .account_key
+        .box_alias(&alias, &place, &wrapped)
+        .unwrap();
     let opened = unwrap_alias(&BOBS.private, &place, &wrapped).unwrap();
     assert_eq!(opened.expose(), "prod database");
-    let opened = BOBS.account_key.open_alias(&boxed, &place).unwrap();
+    let opened = BOBS
+        .account_key
+        .open_alias(&boxed, &place, &wrapped)
+        .unwrap();
     assert_eq!(opened.expose(), "prod database");
     for (what, other) in other_alias_places(place) {
         let refused = refusal(unwrap_alias(&BOBS.private, &other, &wrapped));
         assert_eq!(refused, ErrorKind::Tampered, "{what}");
-        let refused = refusal(BOBS.account_key.open_alias(&boxed, &other));
+        let refused = refusal(BOBS.account_key.open_alias(&boxed, &other, &wrapped));
         assert_eq!(refused, ErrorKind::Tampered, "{what}");
     }
     let refused = refusal(unwrap_alias(&ALICES.private, &place, &wrapped));
     assert_eq!(refused, ErrorKind::Tampered);
-    let refused = refusal(ALICES.account_key.open_alias(&boxed, &place));
+    let refused = refusal(ALICES.account_key.open_alias(&boxed, &place, &wrapped));
     assert_eq!(refused, ErrorKind::Tampered);
 }
 

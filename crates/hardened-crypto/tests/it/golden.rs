@@ -148,10 +148,10 @@ fn shares_and_aliases_open() {
         unwrap_alias(&friend.keys, &place::alias(), &wrap),
         friend
             .account_key
-            .open_alias(&bytes(stored, "aliasBox"), &place::alias()),
+            .open_alias(&bytes(stored, "aliasBox"), &place::alias(), &wrap),
         owner
             .account_key
-            .open_alias(&bytes(stored, "ownersAliasBox"), &place::alias()),
+            .open_alias(&bytes(stored, "ownersAliasBox"), &place::alias(), &wrap),
     ];
     for alias in aliases {
         assert_eq!(alias.unwrap().expose(), place::ALIAS);

@@ -78,8 +78,8 @@ proptest! {
         let wrapped = wrap_alias(&alias, &BOBS.account.public, &place).unwrap();
         let opened = unwrap_alias(&BOBS.private, &place, &wrapped).unwrap();
         prop_assert_eq!(opened.expose(), &text);
-        let boxed = BOBS.account_key.box_alias(&alias, &place).unwrap();
-        let opened = BOBS.account_key.open_alias(&boxed, &place).unwrap();
+        let boxed = BOBS.account_key.box_alias(&alias, &place, &wrapped).unwrap();
+        let opened = BOBS.account_key.open_alias(&boxed, &place, &wrapped).unwrap();
         prop_assert_eq!(opened.expose(), &text);
     }
 
@@ -115,7 +115,10 @@ fn the_length_of_an_alias_tells_little() {
     let sealed_lengths = |text_bytes: usize| {
         let alias = Alias::new(&"a".repeat(text_bytes)).unwrap();
         let wrapped = wrap_alias(&alias, &BOBS.account.public, &alias_place()).unwrap();
-        let boxed = BOBS.account_key.box_alias(&alias, &alias_place()).unwrap();
+        let boxed = BOBS
+            .account_key
+            .box_alias(&alias, &alias_place(), &wrapped)
+            .unwrap();
         let opened = unwrap_alias(&BOBS.private, &alias_place(), &wrapped).unwrap();
         assert_eq!(opened.expose().len(), text_bytes);
         (wrapped.len() - HEADER_BYTES - 1153 - 16, boxed.len() - 89)

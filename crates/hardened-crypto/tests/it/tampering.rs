@@ -130,9 +130,10 @@ fn boxes_under_an_account_key() {
         key.open_data_key(bytes, &place, &wrapped)
     });
     let alias = Alias::new("prod database").unwrap();
-    let boxed = key.box_alias(&alias, &alias_place()).unwrap();
+    let wrapped = wrap_alias(&alias, &ALICES.account.public, &alias_place()).unwrap();
+    let boxed = key.box_alias(&alias, &alias_place(), &wrapped).unwrap();
     check_all("alias box", &boxed, |bytes| {
-        key.open_alias(bytes, &alias_place())
+        key.open_alias(bytes, &alias_place(), &wrapped)
     });
 }
 

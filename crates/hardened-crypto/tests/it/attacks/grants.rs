@@ -36,7 +36,10 @@ pub(super) fn alias_lengths() {
     let length = |text_bytes: usize| {
         let alias = Alias::new(&"a".repeat(text_bytes)).unwrap();
         let wrapped = wrap_alias(&alias, &BOBS.account.public, &alias_place()).unwrap();
-        let boxed = BOBS.account_key.box_alias(&alias, &alias_place()).unwrap();
+        let boxed = BOBS
+            .account_key
+            .box_alias(&alias, &alias_place(), &wrapped)
+            .unwrap();
         (wrapped.len(), boxed.len())
     };
     let mut lengths: Vec<_> = [1, 5, 62, 63, 100, 126, 127, 254].map(length).to_vec();
@@ -51,10 +54,13 @@ pub(super) fn moved_alias() -> Vec<ErrorKind> {
         ..alias_place()
     };
     let wrapped = wrap_alias(&alias, &BOBS.account.public, &alias_place()).unwrap();
-    let boxed = BOBS.account_key.box_alias(&alias, &alias_place()).unwrap();
+    let boxed = BOBS
+        .account_key
+        .box_alias(&alias, &alias_place(), &wrapped)
+        .unwrap();
     vec![
         refusal(unwrap_alias(&BOBS.private, &other, &wrapped)),
-        refusal(BOBS.account_key.open_alias(&boxed, &other)),
+        refusal(BOBS.account_key.open_alias(&boxed, &other, &wrapped)),
     ]
 }
 
@@ -75,7 +81,18 @@ pub(super) fn stale_boxes() -> Vec<ErrorKind> {
         recipient_generation: 2,
         ..place
     };
-    vec![open(&place, &wrap(&place)), open(&rotated, &wrap(&rotated))]
+    let mut refused = vec![open(&place, &wrap(&place)), open(&rotated, &wrap(&rotated))];
+    refused.push(stale_alias_box());
+    refused
+}
+
+/// The box of an alias that the owner has changed since.
+fn stale_alias_box() -> ErrorKind {
+    let wrap = |alias: &Alias| wrap_alias(alias, &BOBS.account.public, &alias_place()).unwrap();
+    let (old, new) = (Alias::new("old").unwrap(), Alias::new("new").unwrap());
+    let key = &BOBS.account_key;
+    let boxed = key.box_alias(&old, &alias_place(), &wrap(&old)).unwrap();
+    refusal(key.open_alias(&boxed, &alias_place(), &wrap(&new)))
 }
 
 fn ring() -> RootKeyring {
