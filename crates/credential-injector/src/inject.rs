@@ -17,7 +17,8 @@ use http::{Method, Request};
 use secrecy::SecretSlice;
 
 use crate::{
-    HostPattern, InjectError, Target, Template, is_control_header, is_hop_by_hop, strip_request,
+    EchoScrub, EchoedSecret, HostPattern, InjectError, Target, Template, is_control_header,
+    is_hop_by_hop, strip_request,
 };
 
 /// The longest secret that is injected into a header, in bytes.
@@ -89,6 +90,7 @@ impl Injection {
 pub struct Outbound {
     target: Target,
     header: Option<(HeaderName, HeaderValue)>,
+    echo_scrub: EchoScrub,
 }
 
 impl Outbound {
@@ -97,6 +99,7 @@ impl Outbound {
         Self {
             target,
             header: None,
+            echo_scrub: EchoScrub::default(),
         }
     }
 
@@ -110,6 +113,7 @@ impl Outbound {
         Ok(Self {
             target,
             header: Some((AUTHORIZATION, value)),
+            echo_scrub: EchoScrub::default(),
         })
     }
 
@@ -132,12 +136,35 @@ impl Outbound {
         Ok(Self {
             target,
             header: Some((injection.header.clone(), value)),
+            echo_scrub: EchoScrub::default(),
         })
     }
 
     /// Where the request goes.
     pub fn target(&self) -> &Target {
         &self.target
+    }
+
+    /// Says what happens to an answer that repeats the credential.
+    #[must_use]
+    pub fn with_echo_scrub(mut self, echo_scrub: EchoScrub) -> Self {
+        self.echo_scrub = echo_scrub;
+        self
+    }
+
+    /// What happens to an answer that repeats the credential.
+    pub fn echo_scrub(&self) -> EchoScrub {
+        self.echo_scrub
+    }
+
+    /// What to look for in the answer; `None` when nothing is injected, when the injected value
+    /// is too short to be looked for, and when scrubbing is off.
+    pub fn echoed_secret(&self) -> Option<EchoedSecret> {
+        let (_, value) = self.header.as_ref()?;
+        match self.echo_scrub {
+            EchoScrub::Off => None,
+            EchoScrub::Redact | EchoScrub::Refuse => EchoedSecret::of_header(value),
+        }
     }
 
     /// Whether a credential travels along.

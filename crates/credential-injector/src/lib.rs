@@ -33,6 +33,7 @@ mod host_pattern;
 mod inject;
 mod layer;
 mod scheme;
+mod scrub;
 mod select;
 mod strip;
 mod target;
@@ -46,6 +47,7 @@ pub use host_pattern::{
 pub use inject::{INJECTED_SECRET_BYTES_MAX, Injection, Outbound, OutboundRequest, echoes_request};
 pub use layer::{InjectCredential, InjectCredentialLayer, ResponseFuture};
 pub use scheme::{Scheme, SchemePolicy};
+pub use scrub::{BodyFilter, EchoScrub, EchoedSecret, Filtered, SCRUBBED_BYTES_MIN, SecretEchoed};
 pub use select::{Selection, select};
 pub use strip::{
     CONTROL_HEADERS, carries_own_key, is_control_header, is_hop_by_hop, strip_request,

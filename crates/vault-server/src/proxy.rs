@@ -18,6 +18,8 @@
 //! - An answer is passed on as it came, hop-by-hop headers excepted, with `X-Sealgate-Request-Id`
 //!   added. A 100 is passed on by asking for the body when the upstream does; the server library
 //!   cannot send other informational answers (1xx), so these are consumed here.
+//! - An upstream that repeats the injected credential is not heard: it is overwritten in headers,
+//!   body and trailers, or the answer is refused.
 //! - A WebSocket handshake is carried, and its tunnel after the upstream's 101; no other upgrade.
 //!
 //! Not here: which headers travel and which addresses may be dialled (`credential-injector`).
@@ -27,6 +29,8 @@ pub mod control;
 mod decide;
 mod door;
 mod pool;
+mod scrub;
+mod scrub_body;
 mod setup;
 mod streaming;
 mod trust;

@@ -14,6 +14,7 @@ mod hostile_targets;
 mod inject;
 mod patterns;
 mod properties;
+mod scrub;
 mod special_ranges;
 mod strip;
 mod support;

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use credential_injector::EchoScrub;
+
 use super::TlsFiles;
 
 /// The operator's exceptions to the egress rules. Empty is the safest.
@@ -17,6 +19,11 @@ pub struct Egress {
     pub extra_ca_file: Option<PathBuf>,
     /// The certificate shown to upstreams that ask for one, and to which of them.
     pub client_identity: Option<ClientIdentity>,
+    /// What happens to an answer that repeats the value of `X-Identity-Key`.
+    pub identity_echo_scrub: EchoScrub,
+    /// The client's `Accept-Encoding` travels even where echoes are searched for, although a
+    /// compressed answer cannot be searched. Off: such requests ask for `identity`.
+    pub keep_accept_encoding: bool,
     /// Names under which clients reach this server; a target with such a host is refused.
     pub own_hosts: Vec<String>,
 }

@@ -102,6 +102,8 @@ codes! {
     UpstreamTls, "upstream_tls", BAD_GATEWAY, "Upstream TLS failed";
     /// The upstream's answer is not HTTP.
     UpstreamProtocol, "upstream_protocol", BAD_GATEWAY, "Upstream answer unusable";
+    /// The upstream's answer repeats the credential that was sent to it.
+    UpstreamEcho, "upstream_echo", BAD_GATEWAY, "Upstream repeated the credential";
     /// More requests in flight than allowed.
     Overloaded, "overloaded", SERVICE_UNAVAILABLE, "Overloaded";
     /// The database does not answer.

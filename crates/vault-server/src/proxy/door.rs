@@ -15,9 +15,10 @@ use hyper::body::Incoming;
 use vault_store::OrgId;
 
 use super::continue_gate::ContinueGate;
-use super::control::{read_choice, read_passphrase, read_target, read_timeout};
+use super::control::{Choice, read_choice, read_passphrase, read_target, read_timeout};
 use super::decide::decide;
 use super::pool::Lease;
+use super::scrub::Scrub;
 use super::setup::ProxySetup;
 use super::streaming::{DownBody, Progress, UpBody};
 use super::tunnel::{self, TunnelLimits};
@@ -68,15 +69,24 @@ impl Door {
         }
         let timeout = read_timeout(request.headers(), limits)?;
         let choice = read_choice(request.headers())?;
+        let is_identity = matches!(choice, Choice::Identity(_));
         let passphrase = read_passphrase(request.headers())?;
         let vault = self.setup.vault.as_deref();
         // A hash is bounded by its pool and its queue.
-        let outbound = decide(vault, &caller, target, choice, passphrase).await?;
+        let mut outbound = decide(vault, &caller, target, choice, passphrase).await?;
+        if is_identity {
+            outbound = outbound.with_echo_scrub(self.setup.identity_echo_scrub);
+        }
 
         let host = outbound.target().host().to_string();
         let request_id = request.extensions().get::<RequestId>().copied();
         let progress = Progress::new();
         let body_progress = Arc::clone(&progress);
+        let scrub = Scrub::prepare(
+            &outbound,
+            request.headers_mut(),
+            self.setup.keep_accept_encoding,
+        );
         let gate = ContinueGate::wanted(request.version(), request.headers());
         let body_gate = gate.clone();
         let mut request = request.map(|body| UpBody::new(body, limits, body_progress, body_gate));
@@ -95,8 +105,8 @@ impl Door {
         progress.answered();
 
         let mut response = match upgrade {
-            Some(upgrade) => upgraded(answer, lease, limits, upgrade)?,
-            None => downstream(answer, lease, limits, gate),
+            Some(upgrade) => upgraded(answer, lease, limits, upgrade, scrub)?,
+            None => downstream(answer, lease, limits, gate, scrub)?,
         };
         if let Some(id) = request_id {
             let headers = response.headers_mut();
@@ -149,18 +159,23 @@ fn downstream(
     lease: Lease,
     limits: &Limits,
     gate: Option<Arc<ContinueGate>>,
-) -> Response<Body> {
-    let mut response = answer.map(|body| Body::new(DownBody::new(body, limits, lease, gate)));
-    clean(&mut response);
-    response
+    scrub: Option<Scrub>,
+) -> Result<Response<Body>, Problem> {
+    let mut response = answer.map(|body| DownBody::new(body, limits, lease, gate));
+    clean(&mut response, scrub.as_ref())?;
+    Ok(match scrub {
+        Some(scrub) => scrub.body(response),
+        None => response.map(Body::new),
+    })
 }
 
-fn clean<B>(response: &mut Response<B>) {
+fn clean<B>(response: &mut Response<B>, scrub: Option<&Scrub>) -> Result<(), Problem> {
     strip_response(response.headers_mut());
     // Ours alone: an upstream must not pass its own answer off as the proxy's.
     response.headers_mut().remove(X_SEALGATE_ERROR);
     // The version is the connection's matter: an answer in HTTP/1.0 is sent on as ours.
     *response.version_mut() = Version::HTTP_11;
+    scrub.map_or(Ok(()), |scrub| scrub.head(response))
 }
 
 /// Makes the answer to a WebSocket handshake, and the tunnel that follows a 101.
@@ -169,9 +184,10 @@ fn upgraded(
     lease: Lease,
     limits: &Limits,
     upgrade: Upgrade,
+    scrub: Option<Scrub>,
 ) -> Result<Response<Body>, Problem> {
     if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
-        let mut response = downstream(answer, lease, limits, None);
+        let mut response = downstream(answer, lease, limits, None, scrub)?;
         // What the client may have sent behind its handshake is no request.
         let close = HeaderValue::from_static("close");
         response.headers_mut().insert(CONNECTION, close);
@@ -182,7 +198,7 @@ fn upgraded(
     }
     let upstream = hyper::upgrade::on(&mut answer);
     let mut response = answer.map(|_| Body::empty());
-    clean(&mut response);
+    clean(&mut response, scrub.as_ref())?;
     name_websocket(response.headers_mut());
     let limits = TunnelLimits::new(limits);
     tokio::spawn(tunnel::run(upgrade.client, upstream, limits, upgrade.place));

@@ -7,7 +7,7 @@ use credential_injector::egress::{
     AddressPolicy, AllowEntry, AllowEntryError, ConnectLimits, EgressConnector, OwnListeners,
     SystemResolver,
 };
-use credential_injector::{HostPattern, HostPatternError, SchemePolicy};
+use credential_injector::{EchoScrub, HostPattern, HostPatternError, SchemePolicy};
 
 use super::trust::{TrustError, UpstreamTls};
 use crate::config::{Config, Egress, Limits};
@@ -23,6 +23,8 @@ pub(crate) struct ProxySetup {
     pub(crate) limits: Arc<Limits>,
     /// Where stored credentials are found; `None` on a server that keeps none.
     pub(crate) vault: Option<Arc<Vault>>,
+    pub(crate) identity_echo_scrub: EchoScrub,
+    pub(crate) keep_accept_encoding: bool,
 }
 
 /// A reason why the proxy cannot be set up.
@@ -74,6 +76,8 @@ impl ProxySetup {
             tls: Arc::new(tls),
             limits: Arc::new(config.limits.clone()),
             vault: None,
+            identity_echo_scrub: egress.identity_echo_scrub,
+            keep_accept_encoding: egress.keep_accept_encoding,
         })
     }
 }

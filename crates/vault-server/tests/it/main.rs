@@ -27,6 +27,7 @@ mod limits;
 mod logged;
 mod proxy_credentials;
 mod proxy_decisions;
+mod proxy_echo;
 mod proxy_exchange;
 mod proxy_failures;
 mod proxy_fidelity;

@@ -1,0 +1,215 @@
+//! Finds an injected secret in an answer and takes it out again.
+//!
+//! In: the secret that went up, and the answer's headers, body pieces and trailers in their
+//! order. Out: the same with every occurrence overwritten by as many `*`, so that lengths stay
+//! true. An upstream that repeats what it was sent (a debugging page, an error with the request
+//! in it) would otherwise hand the caller a secret that it may use but not see.
+//!
+//! Promises: no occurrence gets through, across pieces of any size; at most the secret's length
+//! less one byte is kept back, and only while the last bytes may be the beginning of the secret;
+//! kept bytes are wiped. Not here: compressed bodies, in which nothing can be seen (the caller
+//! asks the upstream for `identity`), other spellings of the secret (an upstream that encodes it
+//! means to), and secrets shorter than [`SCRUBBED_BYTES_MIN`], which would tear up innocent text.
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, HeaderValue};
+use memchr::memmem;
+use zeroize::{Zeroize, Zeroizing};
+
+/// Shorter secrets are not looked for, in bytes.
+pub const SCRUBBED_BYTES_MIN: usize = 8;
+
+/// What stands in the place of each byte of a secret.
+const MASK: u8 = b'*';
+
+/// What happens to an answer that repeats the injected secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum EchoScrub {
+    /// It passes as it came.
+    Off,
+    /// The secret is overwritten.
+    #[default]
+    Redact,
+    /// The answer is refused, or broken off where the secret begins.
+    Refuse,
+}
+
+/// The answer repeats the secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the answer repeats the injected credential")]
+pub struct SecretEchoed;
+
+/// The secret of one request, in the spellings that it was sent in.
+#[derive(Clone)]
+pub struct EchoedSecret {
+    // Clones are few: headers, body and trailers of one answer.
+    needles: Vec<Zeroizing<Box<[u8]>>>,
+}
+
+impl EchoedSecret {
+    /// Looks for the injected header value, for what follows its scheme (`Bearer …`), for
+    /// `user:password` and the password alone behind `Basic`. `None` when all are too short.
+    pub(crate) fn of_header(value: &HeaderValue) -> Option<Self> {
+        let bytes = value.as_bytes();
+        let token = match bytes.iter().position(|byte| *byte == b' ') {
+            Some(space) => bytes[space..].trim_ascii(),
+            None => bytes,
+        };
+        let mut needles = Vec::new();
+        let basic = bytes.len() > 6 && bytes[..6].eq_ignore_ascii_case(b"basic ");
+        if basic {
+            let mut pair = Zeroizing::new(vec![0; token.len()]);
+            if let Ok(length) = STANDARD.decode_slice(token, &mut pair) {
+                let password = pair[..length].splitn(2, |byte| *byte == b':').nth(1);
+                needles.extend(password.and_then(needle));
+            }
+        }
+        // The longer spellings contain the shorter: the shortest finds them all.
+        needles.extend(needle(token).or_else(|| needle(bytes)));
+        (!needles.is_empty()).then_some(Self { needles })
+    }
+
+    /// Looks for these bytes as they are; `None` when they are too short.
+    #[must_use]
+    pub fn of_bytes(secret: &[u8]) -> Option<Self> {
+        needle(secret).map(|needle| Self {
+            needles: vec![needle],
+        })
+    }
+
+    /// Whether `text` holds the secret.
+    #[must_use]
+    pub fn is_in(&self, text: &[u8]) -> bool {
+        self.needles
+            .iter()
+            .any(|needle| memmem::find(text, needle).is_some())
+    }
+
+    /// Overwrites the secret in header values. Says whether it was there.
+    pub fn redact_headers(&self, headers: &mut HeaderMap) -> bool {
+        let mut found = false;
+        for value in headers.values_mut() {
+            if !self.is_in(value.as_bytes()) {
+                continue;
+            }
+            found = true;
+            let mut text = Zeroizing::new(value.as_bytes().to_vec());
+            self.mask(&mut text);
+            // Overwriting with printable bytes keeps a value valid.
+            *value = HeaderValue::from_bytes(&text).unwrap_or(HeaderValue::from_static("*"));
+        }
+        found
+    }
+
+    /// A filter for the pieces of one body.
+    #[must_use]
+    pub fn body_filter(self) -> BodyFilter {
+        let longest = self.needles.iter().map(|needle| needle.len()).max();
+        BodyFilter {
+            // Sized beforehand: a buffer that grows leaves its old, unwiped bytes behind.
+            kept: Zeroizing::new(Vec::with_capacity(longest.unwrap_or(0))),
+            secret: self,
+        }
+    }
+
+    /// Overwrites all occurrences. The end of the last one, if there is any.
+    fn mask(&self, text: &mut [u8]) -> Option<usize> {
+        let mut found = Vec::new();
+        for needle in &self.needles {
+            found.extend(memmem::find_iter(text, &**needle).map(|at| (at, at + needle.len())));
+        }
+        for (from, to) in &found {
+            text[*from..*to].fill(MASK);
+        }
+        found.into_iter().map(|(_, to)| to).max()
+    }
+
+    /// The length of the longest end of `text` that some occurrence may begin with.
+    fn beginning_at_end(&self, text: &[u8]) -> usize {
+        let of_needle = |needle: &[u8]| {
+            let longest = text.len().min(needle.len() - 1);
+            (1..=longest)
+                .rev()
+                .find(|length| text.ends_with(&needle[..*length]))
+        };
+        let lengths = self.needles.iter().filter_map(|needle| of_needle(needle));
+        lengths.max().unwrap_or(0)
+    }
+}
+
+/// Never shows the secret.
+impl fmt::Debug for EchoedSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EchoedSecret").finish_non_exhaustive()
+    }
+}
+
+fn needle(secret: &[u8]) -> Option<Zeroizing<Box<[u8]>>> {
+    (secret.len() >= SCRUBBED_BYTES_MIN).then(|| Zeroizing::new(secret.into()))
+}
+
+/// Overwrites the secret in the pieces of one body.
+#[derive(Debug)]
+pub struct BodyFilter {
+    secret: EchoedSecret,
+    kept: Zeroizing<Vec<u8>>,
+}
+
+/// A piece that may go on.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Filtered {
+    /// The bytes, possibly none.
+    pub bytes: Bytes,
+    /// Whether the secret was in them.
+    pub found: bool,
+}
+
+impl BodyFilter {
+    /// Takes the next piece and gives what is certain by now.
+    pub fn push(&mut self, piece: Bytes) -> Filtered {
+        if self.kept.is_empty() && !self.secret.is_in(&piece) {
+            let keep = self.secret.beginning_at_end(&piece);
+            // The usual case: the very piece goes on, uncopied.
+            return self.split(piece, keep, false);
+        }
+        let mut joined = BytesMut::with_capacity(self.kept.len() + piece.len());
+        joined.extend_from_slice(&self.kept);
+        joined.extend_from_slice(&piece);
+        self.forget_kept();
+        let end = self.secret.mask(&mut joined);
+        // What was overwritten begins no further occurrence.
+        let keep = self.secret.beginning_at_end(&joined[end.unwrap_or(0)..]);
+        self.split(joined.freeze(), keep, end.is_some())
+    }
+
+    /// What was kept back, once the body has ended.
+    pub fn finish(&mut self) -> Bytes {
+        let rest = Bytes::copy_from_slice(&self.kept);
+        self.forget_kept();
+        rest
+    }
+
+    /// How many bytes are kept back.
+    #[must_use]
+    pub fn kept_bytes(&self) -> usize {
+        self.kept.len()
+    }
+
+    fn split(&mut self, mut piece: Bytes, keep: usize, found: bool) -> Filtered {
+        let rest = piece.split_off(piece.len() - keep);
+        self.kept.extend_from_slice(&rest);
+        Filtered {
+            bytes: piece,
+            found,
+        }
+    }
+
+    fn forget_kept(&mut self) {
+        // Wipes and empties, the capacity stays.
+        self.kept.zeroize();
+    }
+}
