@@ -21,6 +21,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::response::Response;
 use axum::{Json, Router};
+use credential_injector::SchemePolicy;
 use http::header::{self, HeaderMap};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -43,6 +44,7 @@ pub const ADMIN_BODY_BYTES_MAX: usize = 16 * 1024;
 pub(crate) struct ApiState {
     vault: Arc<Vault>,
     body_bytes_max: usize,
+    schemes: Arc<SchemePolicy>,
 }
 
 /// Routes that exist whatever the server stores: `GET /health`.
@@ -55,8 +57,8 @@ fn health_routes() -> OpenApiRouter {
 }
 
 /// All routes over `vault`. A JSON document with a value in it has at most `body_bytes_max`
-/// bytes.
-pub fn router(vault: Arc<Vault>, body_bytes_max: usize) -> Router {
+/// bytes; `schemes` says which targets of the proxy may be plain http.
+pub fn router(vault: Arc<Vault>, body_bytes_max: usize, schemes: SchemePolicy) -> Router {
     let routes = OpenApiRouter::<ApiState>::with_openapi(openapi::head())
         .merge(keys::routes())
         .merge(values::routes())
@@ -66,6 +68,7 @@ pub fn router(vault: Arc<Vault>, body_bytes_max: usize) -> Router {
         .with_state(ApiState {
             vault,
             body_bytes_max,
+            schemes: Arc::new(schemes),
         });
     let (router, mut document) = routes.split_for_parts();
     document.merge(health_routes().into_openapi());

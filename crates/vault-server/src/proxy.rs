@@ -40,5 +40,5 @@ mod upstream;
 
 pub use control::{X_TARGET_URL, is_for_the_door};
 pub(crate) use door::Door;
-pub(crate) use setup::ProxySetup;
 pub use setup::ProxySetupError;
+pub(crate) use setup::{ProxySetup, scheme_policy};

@@ -3,8 +3,11 @@
 use std::io::{self, Write};
 use std::sync::Arc;
 
+use credential_injector::SchemePolicy;
+
 use crate::api;
 use crate::config::Config;
+use crate::proxy::scheme_policy;
 use crate::server::{Server, ServerError};
 use crate::shutdown::on_signal;
 use crate::stack::Services;
@@ -55,9 +58,15 @@ pub async fn run(config: Config) -> Result<(), RunError> {
 /// What stands behind the edge.
 #[must_use]
 pub fn services(vault: Arc<Vault>, config: &Config) -> Services {
+    // A list that cannot be read keeps the server from starting; see `Server::bind`.
+    let schemes = scheme_policy(&config.egress).unwrap_or_else(|_| SchemePolicy::https_only());
     Services {
         authenticator: Arc::new(ApiKeyAuthenticator::new(Arc::clone(&vault))),
-        api: api::router(Arc::clone(&vault), config.limits.api_body_bytes_max),
+        api: api::router(
+            Arc::clone(&vault),
+            config.limits.api_body_bytes_max,
+            schemes,
+        ),
         vault: Some(vault),
     }
 }

@@ -1,9 +1,11 @@
 //! `/v1/credentials`: upstream credentials, used by the proxy and shown by no call.
 
 mod change;
+mod explain;
 mod make;
 
 pub use change::{PatchCredentialDocument, PutCredentialValueDocument, RollBackCredentialDocument};
+pub use explain::{ExplainDocument, ExplanationDocument};
 pub use make::CreateCredentialDocument;
 
 use axum::Json;
@@ -35,6 +37,7 @@ pub(super) fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(show, change::patch, delete))
         .routes(routes!(change::put_value))
         .routes(routes!(change::roll_back))
+        .merge(explain::routes())
 }
 
 /// A credential without its value.

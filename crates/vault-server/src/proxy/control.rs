@@ -69,14 +69,22 @@ fn at_most_one<'a>(
 /// # Errors
 /// `target_invalid`, or `target_forbidden` for plain http where it is not permitted.
 pub fn read_target(headers: &HeaderMap, schemes: &SchemePolicy) -> Result<Target, Problem> {
-    let invalid = || {
-        Problem::new(
-            Code::TargetInvalid,
-            "X-Target-URL is not one unmistakable absolute https URL.",
-        )
-    };
     let value = at_most_one(headers, &X_TARGET_URL)?.ok_or_else(invalid)?;
-    let text = value.to_str().map_err(|_| invalid())?;
+    parse_target(value.to_str().map_err(|_| invalid())?, schemes)
+}
+
+fn invalid() -> Problem {
+    Problem::new(
+        Code::TargetInvalid,
+        "The target is not one unmistakable absolute https URL.",
+    )
+}
+
+/// Reads the URL of a target.
+///
+/// # Errors
+/// As [`read_target`].
+pub fn parse_target(text: &str, schemes: &SchemePolicy) -> Result<Target, Problem> {
     Target::parse(text, schemes).map_err(|error| match error {
         TargetError::HttpNotPermitted => Problem::new(
             Code::TargetForbidden,

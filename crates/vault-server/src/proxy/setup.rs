@@ -99,7 +99,8 @@ fn address_policy(egress: &Egress) -> Result<AddressPolicy, ProxySetupError> {
     })
 }
 
-fn scheme_policy(egress: &Egress) -> Result<SchemePolicy, ProxySetupError> {
+/// Which targets may be plain http.
+pub(crate) fn scheme_policy(egress: &Egress) -> Result<SchemePolicy, ProxySetupError> {
     let start = if egress.allow_loopback {
         SchemePolicy::https_only().permit_http_on_loopback()
     } else {

@@ -9,12 +9,14 @@
 //! Not here: sealing to a user's keys, and sharing.
 
 mod change;
+mod explain;
 mod make;
 mod open;
 mod passphrase;
 mod place;
 
 pub use change::{CredentialPatch, PlaceChange};
+pub use explain::Explanation;
 pub use make::NewCredential;
 pub use place::InjectionPlace;
 

@@ -24,6 +24,17 @@ pub(crate) const CALLS: &[(&str, &str, Option<&str>)] = &[
     ("GET", "/v1/kv/a/versions", None),
     ("POST", "/v1/kv/a/rollback", Some(r#"{"version":1}"#)),
     ("POST", "/v1/kv/batch-get", Some(r#"{"keys":["a"]}"#)),
+    (
+        "POST",
+        "/v1/credentials",
+        Some(r#"{"name":"n","hostPattern":"a.example","value":"v"}"#),
+    ),
+    ("GET", "/v1/credentials", None),
+    (
+        "POST",
+        "/v1/proxy/explain",
+        Some(r#"{"url":"https://a.example/","method":"GET"}"#),
+    ),
     ("GET", "/v1/users/org", None),
     ("GET", "/v1/users/me", None),
     ("POST", "/admin/orgs", Some(r#"{"name":"x"}"#)),
@@ -31,12 +42,13 @@ pub(crate) const CALLS: &[(&str, &str, Option<&str>)] = &[
     ("GET", "/openapi.json", None),
 ];
 
-/// Makes one of [`CALLS`] with both secrets in place.
+/// Makes one of [`CALLS`] with every secret in place.
 fn call(api: &Api, index: usize, user: &TestUser) -> reqwest::RequestBuilder {
     let (method, path, body) = CALLS[index];
     let method: Method = method.parse().unwrap();
     let call = api.call(method, path).header("X-User-Secret", &user.secret);
     let call = call.header("X-New-User-Secret", "new secret");
+    let call = call.header("X-Proxy-Master-Key", "a passphrase");
     match body {
         Some(body) => call.header("Content-Type", "application/json").body(body),
         None => call,

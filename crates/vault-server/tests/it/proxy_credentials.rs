@@ -256,3 +256,48 @@ async fn planted_values_and_passphrases_are_found_nowhere() {
         "in the database"
     );
 }
+
+#[tokio::test]
+async fn explain_says_which_credential_and_needs_no_passphrase() {
+    let scene = Scene::set().await;
+    let (api, user) = (&scene.api, &scene.user);
+    let explain = |url: &str, method: &str| {
+        let call = api.post("/v1/proxy/explain").key(user);
+        call.json(&json!({"url": url, "method": method})).answer()
+    };
+    let url = "https://API.example.com/v1?secret=pl4ce";
+    let none = explain(url, "GET").await;
+    assert_eq!(none.status, 200, "{none:?}");
+    assert_eq!(none.json()["outcome"], "credential_not_found");
+    assert_eq!(none.json()["host"], "api.example.com");
+    assert_eq!(none.json()["port"], 443);
+    assert!(!none.body.contains("pl4ce"));
+    let wide = make(api, user, "wide", "*.example.com", "hidden").await;
+    let wide_only = explain(url, "POST").await.json();
+    assert_eq!(wide_only["outcome"], "inject");
+    assert_eq!(wide_only["credential"]["credentialId"], wide);
+    let narrow = make(api, user, "narrow", "api.example.com", "hidden").await;
+    let both = explain(url, "POST").await;
+    assert_eq!(both.json()["credential"]["credentialId"], narrow);
+    assert_eq!(both.json()["matching"].as_array().unwrap().len(), 2);
+    assert!(!both.body.contains("hidden"));
+    make(api, user, "twin", "api.example.com", "hidden").await;
+    let tie = explain(url, "POST").await.json();
+    assert_eq!(tie["outcome"], "credential_ambiguous");
+    assert!(tie.get("credential").is_none());
+    for (url, method, status, code) in [
+        ("https://u@api.example.com/", "GET", 400, "target_invalid"),
+        ("http://api.example.com/", "GET", 403, "target_forbidden"),
+        (url, "TRACE", 405, "method_not_allowed"),
+        (url, "G T", 400, "malformed_request"),
+    ] {
+        explain(url, method).await.is_problem(status, code);
+    }
+    let stranger = api.org("b").await;
+    let call = api.post("/v1/proxy/explain").key(&stranger);
+    let call = call.json(&json!({"url": url, "method": "GET"}));
+    assert_eq!(
+        call.answer().await.json()["outcome"],
+        "credential_not_found"
+    );
+}

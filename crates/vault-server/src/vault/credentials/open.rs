@@ -75,7 +75,7 @@ impl Vault {
     }
 
     /// Live credentials of the owner that match, from authenticated rows.
-    async fn matching(
+    pub(super) async fn matching(
         &self,
         owner: Member,
         target: &Target,
