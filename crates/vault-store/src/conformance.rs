@@ -28,8 +28,10 @@ pub mod keys;
 pub mod lists;
 pub mod races;
 pub mod recovery;
+pub mod removal;
 pub mod sample;
 pub mod share_races;
+pub mod share_writes;
 pub mod shares;
 pub mod tokens;
 pub mod users;
@@ -89,8 +91,8 @@ macro_rules! conformance_suite {
             shares::shares_are_listed_for_both_parties,
             shares::expired_shares_are_hidden_and_swept,
             shares::shares_of_hidden_values_are_hidden,
-            shares::a_write_knows_its_recipients,
-            shares::shares_go_with_their_record,
+            share_writes::a_write_knows_its_recipients,
+            share_writes::shares_go_with_their_record,
             share_races::every_version_reaches_every_share,
             share_races::one_of_many_sharers_wins,
             files::a_file_comes_with_what_opening_needs,
@@ -111,9 +113,9 @@ macro_rules! conformance_suite {
             recovery::a_restore_is_decided_once,
             recovery::activation_and_rekey_are_one_step,
             recovery::a_removed_trustee_leaves_no_restore,
-            recovery::the_last_administrator_stays,
-            recovery::administrators_do_not_remove_each_other,
-            recovery::a_removed_user_leaves_nothing,
+            removal::the_last_administrator_stays,
+            removal::administrators_do_not_remove_each_other,
+            removal::a_removed_user_leaves_nothing,
         }
     };
     (@list $name:ident, $fresh:path; $($group:ident :: $promise:ident),+ $(,)?) => {

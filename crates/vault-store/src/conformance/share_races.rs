@@ -10,9 +10,11 @@ use crate::rows::{Grant, ShareRow};
 const RECIPIENTS: u32 = 8;
 /// Writes of each kind that race.
 const WRITES: u64 = 24;
+/// Reads of a recipient between sharing and revoking.
+const READS: u32 = 6;
 
-/// While shares are made and revoked and the value is written, all at once, every committed
-/// version is wrapped to exactly the shares of its moment.
+/// While shares are made and revoked and the value is written, all at once, a live share opens the
+/// current version at every moment, and nobody else holds a wrap of it in the end.
 pub async fn every_version_reaches_every_share(store: SharedStore) {
     a_value(&store).await;
     for recipient in 0..RECIPIENTS {
@@ -92,6 +94,13 @@ async fn share_and_revoke(store: SharedStore, recipient: u32) {
             store.commit(change.into()).await
         })
         .await;
+        // Whatever is written meanwhile, a live share opens the current version.
+        for _ in 0..READS {
+            let read = store.shared_value(share.share_id, None).await;
+            let read = read.expect("readable").expect("a live share").read;
+            let version = read.version.value_version;
+            assert_eq!(read.wrap, Some(sample::share_wrap(&share, version)));
+        }
         if u64::from(round) < WRITES {
             let revoke = ShareChange::Delete {
                 share_id: share.share_id,
