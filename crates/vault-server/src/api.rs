@@ -12,6 +12,7 @@ pub mod media_type;
 mod openapi;
 pub mod orgs;
 mod output;
+pub mod shares;
 pub mod users;
 pub mod utc;
 pub mod values;
@@ -63,6 +64,7 @@ pub fn router(vault: Arc<Vault>, body_bytes_max: usize, schemes: SchemePolicy) -
         .merge(keys::routes())
         .merge(values::routes())
         .merge(credentials::routes())
+        .merge(shares::routes())
         .merge(orgs::routes())
         .merge(users::routes())
         .with_state(ApiState {

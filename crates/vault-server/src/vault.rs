@@ -20,6 +20,7 @@ pub mod limits;
 pub mod orgs;
 pub mod principal;
 pub mod row_integrity;
+pub mod shares;
 mod turns;
 mod unlock;
 pub mod users;

@@ -46,6 +46,7 @@ struct ProblemDocument {
         (name = "keys", description = "A user's key pair"),
         (name = "values", description = "Named secrets"),
         (name = "credentials", description = "Upstream credentials, used and never shown"),
+        (name = "shares", description = "Values given to colleagues"),
         (name = "users", description = "Colleagues"),
         (name = "admin", description = "Organisations and their users"),
         (name = "operations", description = "The server itself"),

@@ -14,6 +14,8 @@ pub use read::{GetParameters, ValueDocument};
 pub use versions::{RollbackDocument, VersionDocument, VersionParameters};
 pub use write::{PutValueDocument, WrittenDocument};
 
+pub(super) use read::metadata;
+
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 

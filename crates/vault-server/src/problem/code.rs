@@ -54,6 +54,10 @@ codes! {
     UserSecretUnusable, "user_secret_unusable", BAD_REQUEST, "Unusable user secret";
     /// A new user secret that is the old one.
     UserSecretUnchanged, "user_secret_unchanged", BAD_REQUEST, "User secret unchanged";
+    /// The recipient of a share has no key pair yet.
+    RecipientKeysMissing, "recipient_keys_missing", BAD_REQUEST, "Recipient without keys";
+    /// A share with oneself.
+    SelfShare, "self_share", BAD_REQUEST, "Share with oneself";
     /// `X-Target-URL` is not a target.
     TargetInvalid, "target_invalid", BAD_REQUEST, "Invalid target";
     /// The target is this very server.
@@ -84,6 +88,10 @@ codes! {
     CredentialAmbiguous, "credential_ambiguous", CONFLICT, "Several credentials fit";
     /// A key pair exists already.
     KeysExist, "keys_exist", CONFLICT, "Keys exist";
+    /// The recipient's keys are not the ones that the caller pinned.
+    FingerprintMismatch, "fingerprint_mismatch", CONFLICT, "Other fingerprint";
+    /// A record has as many shares as it can have.
+    TooManyShares, "too_many_shares", CONFLICT, "Too many shares";
     /// `If-Match` or `If-None-Match` did not hold.
     PreconditionFailed, "precondition_failed", PRECONDITION_FAILED, "Precondition failed";
     /// The body is over its limit.

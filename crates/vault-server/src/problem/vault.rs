@@ -15,6 +15,17 @@ impl From<VaultError> for Problem {
                 "The user has no keys yet; POST /v1/keys/generate makes them.",
             ),
             VaultError::KeysExist => Self::new(Code::KeysExist, "The user has keys already."),
+            VaultError::RecipientKeysMissing => {
+                Self::new(Code::RecipientKeysMissing, "The recipient has no keys yet.")
+            }
+            VaultError::FingerprintMismatch => Self::new(
+                Code::FingerprintMismatch,
+                "The recipient's keys have another fingerprint.",
+            ),
+            VaultError::TooManyShares => Self::new(
+                Code::TooManyShares,
+                "The value is shared with as many users as can be.",
+            ),
             VaultError::WrongUserSecret => Self::new(
                 Code::WrongUserSecret,
                 "The user secret is not the one that protects the user's keys.",
@@ -119,6 +130,11 @@ impl From<Invalid> for Problem {
             Invalid::SecretUnchanged => (
                 Code::UserSecretUnchanged,
                 "The new user secret is the old one.",
+            ),
+            Invalid::SelfShare => (Code::SelfShare, "The recipient is the owner."),
+            Invalid::Alias => (
+                Code::MalformedRequest,
+                "An alias must be 1 to 254 bytes of printable UTF-8.",
             ),
         };
         Self::new(code, detail)

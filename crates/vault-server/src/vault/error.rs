@@ -21,6 +21,15 @@ pub enum VaultError {
     /// The user has keys already.
     #[error("the user has keys already")]
     KeysExist,
+    /// The recipient of a share has no keys yet.
+    #[error("the recipient has no keys yet")]
+    RecipientKeysMissing,
+    /// The recipient's keys are not the ones that the caller expects.
+    #[error("the recipient has other keys")]
+    FingerprintMismatch,
+    /// A record is shared with as many users as can be.
+    #[error("too many shares")]
+    TooManyShares,
     /// The secret is not the one that protects the user's keys.
     #[error("wrong user secret")]
     WrongUserSecret,
@@ -100,6 +109,10 @@ pub enum Invalid {
     CredentialValue,
     /// The caller has as many credentials as one may have.
     TooManyCredentials,
+    /// A share with oneself.
+    SelfShare,
+    /// The alias of a share.
+    Alias,
 }
 
 impl From<StoreError> for VaultError {

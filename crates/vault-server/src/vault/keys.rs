@@ -6,7 +6,7 @@
 //! Not here: key pair rotation.
 
 use hardened_crypto::account::{FIRST_GENERATION, NewAccount};
-use hardened_crypto::key_pair::{PrivateKeyBoxes, PublicKeys};
+use hardened_crypto::key_pair::{PrivateKeyBoxes, PrivateKeys, PublicKeys};
 use hardened_crypto::rekey::{ProtectedKeys, StoredKeyPair, rekey};
 use hardened_crypto::user_secret::{Kek, Protection, ProtectionKind, UserSecret};
 use secrecy::{ExposeSecret, SecretSlice};
@@ -238,6 +238,18 @@ impl CheckedRing {
             account_key: self.keys.account_key_box.clone(),
             key_pairs: self.pairs.iter().map(read_pair).collect::<Result<_, _>>()?,
         })
+    }
+
+    /// Opens the private keys of one generation.
+    pub(crate) fn private_keys(
+        &self,
+        kek: &Kek,
+        generation: u32,
+    ) -> Result<PrivateKeys, VaultError> {
+        let pair = self.generation(generation)?;
+        pair.private
+            .open(kek, pair.generation, &pair.public)
+            .map_err(stored("a sealed private key"))
     }
 
     /// Opens the account key.

@@ -17,7 +17,7 @@ use hardened_crypto::row_mac::{self, RowTag};
 use vault_store::UtcMillis;
 use vault_store::rows::{
     ApiKeyOwner, ApiKeyRow, CredentialRow, CredentialVersionRow, KeyPairRow, OrgRow, RowMac,
-    UserKeysRow, UserRow, ValueRow, ValueVersionRow,
+    ShareRow, UserKeysRow, UserRow, ValueRow, ValueVersionRow,
 };
 
 use super::error::VaultError;
@@ -347,6 +347,44 @@ impl GuardedRow for CredentialVersionRow {
             .text(template)
             .bytes(sealed);
         time(fields, *created)
+    }
+
+    mac_field!();
+}
+
+impl GuardedRow for ShareRow {
+    const TABLE: &'static str = "shares";
+
+    fn bind(&self, fields: Context) -> Context {
+        let Self {
+            share_id,
+            org_id,
+            kind,
+            record_id,
+            owner,
+            recipient,
+            permission,
+            created,
+            expires,
+            alias_wrap,
+            owner_alias_box,
+            version,
+            mac: _,
+        } = self;
+        let fields = fields
+            .bytes(share_id.as_bytes())
+            .bytes(org_id.as_bytes())
+            .u8(kind.number())
+            .bytes(record_id.as_bytes())
+            .bytes(owner.as_bytes())
+            .bytes(recipient.as_bytes())
+            .u8(permission.number());
+        optional_time(time(fields, *created), *expires)
+            .u8(alias_wrap.is_some().into())
+            .bytes(alias_wrap.as_deref().unwrap_or_default())
+            .u8(owner_alias_box.is_some().into())
+            .bytes(owner_alias_box.as_deref().unwrap_or_default())
+            .u64(*version)
     }
 
     mac_field!();

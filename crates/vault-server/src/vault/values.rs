@@ -3,16 +3,21 @@
 //! In: a caller, a checked name, bytes. Out: versions, names, and bytes again for whoever holds
 //! the user secret. A write needs public keys only; a read needs the secret.
 //!
-//! Promise: a write is there whole or not at all; of two writes that expect the same version
+//! Promise: a write is there whole or not at all, wrapped to its owner and to everyone it is
+//! shared with; of two writes that expect the same version
 //! one happens; what is deleted, expired or another's is absent, all alike, from the very
 //! millisecond. A write over a soft-deleted name revives the record with its older versions.
 
 mod batch;
 mod erase;
+mod holder;
 mod precondition;
 mod read;
 mod versions;
 mod write;
+
+pub(super) use holder::Holder;
+pub(super) use write::Over;
 
 pub use batch::{BATCH_MAX, BatchItem};
 pub use precondition::{Precondition, VersionSet};
@@ -22,7 +27,6 @@ pub use write::{NewValue, Written};
 
 use hardened_crypto::payload::PayloadContext;
 use hardened_crypto::suite::ObjectKind;
-use hardened_crypto::wrap::{Grant, WrapContext};
 use vault_store::rows::ValueRow;
 use vault_store::{ListValues, Page, RecordId, UtcMillis};
 
@@ -76,7 +80,7 @@ impl Vault {
     }
 
     /// The authenticated row of a value, deleted and expired ones too.
-    async fn value_row(
+    pub(super) async fn value_row(
         &self,
         owner: Member,
         name: &ValueName,
@@ -98,7 +102,7 @@ fn stored_name(owner: Member, name: &ValueName) -> vault_store::ValueName<'_> {
 }
 
 /// Whether the caller may know of the value at `now`.
-fn visible(row: &ValueRow, now: UtcMillis) -> bool {
+pub(super) fn visible(row: &ValueRow, now: UtcMillis) -> bool {
     row.is_listed(now)
 }
 
@@ -110,21 +114,5 @@ fn payload_place(owner: Member, record: RecordId, version: u64) -> PayloadContex
         record: (*record.as_bytes()).into(),
         record_version: version,
         data_key_generation: FIRST_DATA_KEY,
-    }
-}
-
-/// The place of the owner's own wrap.
-fn owner_wrap_place(owner: Member, record: RecordId, version: u64, generation: u32) -> WrapContext {
-    let payload = payload_place(owner, record, version);
-    WrapContext {
-        org: payload.org,
-        owner: payload.owner,
-        kind: payload.kind,
-        record: payload.record,
-        record_version: version,
-        data_key_generation: FIRST_DATA_KEY,
-        recipient: payload.owner,
-        recipient_generation: generation,
-        grant: Grant::Owner,
     }
 }

@@ -131,6 +131,34 @@ async fn plant_secrets(api: &Api, user: &TestUser, errors: &mut Errors) {
     }
 }
 
+/// Aliases: accepted, refused, listed and changed.
+async fn plant_aliases(api: &Api, user: &TestUser, errors: &mut Errors) {
+    let bob = api.add_user(&user.key, &user.org_id, "bob", false).await;
+    api.generate(&bob).await;
+    api.store_value(user, "s", "value").await;
+    let long = format!("{}{}", planted("long"), "x".repeat(300));
+    for (alias, status) in [
+        (planted("alias"), 201),
+        (planted("second alias"), 201),
+        (planted("alias\n"), 400),
+        (long, 400),
+    ] {
+        let call = api.post("/v1/kv/s/shares").both(user);
+        let call = call.json(&json!({
+            "recipientUserId": bob.user_id, "permission": "read", "alias": alias,
+        }));
+        assert_eq!(errors.note(call.answer().await).status, status);
+    }
+    for _ in 0..3 {
+        let inbox = api.get("/v1/kv/shared").both(&bob).answer().await;
+        assert!(inbox.body.contains(&planted("second alias")));
+        let list = api.get("/v1/kv/s/shares").both(user).answer().await;
+        assert!(list.body.contains(&planted("second alias")));
+        let list = api.get("/v1/kv/s/shares").key(user).answer().await;
+        assert!(!list.body.contains(MARK));
+    }
+}
+
 #[tokio::test]
 async fn planted_secrets_are_found_nowhere() {
     let lines = logged::lines();
@@ -140,6 +168,7 @@ async fn planted_secrets_are_found_nowhere() {
     api.generate(&user).await;
     let mut errors = Errors(Vec::new());
     plant(&api, &user, &mut errors).await;
+    plant_aliases(&api, &user, &mut errors).await;
     plant_secrets(&api, &user, &mut errors).await;
     assert!(errors.0.len() > 20, "the errors were looked at");
     let api_keys = [user.key.clone(), api.root.clone()];

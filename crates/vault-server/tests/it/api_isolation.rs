@@ -10,6 +10,10 @@ use vault_store::{Change, KeyId, KeyStore, Store, UserStore, UtcMillis};
 
 use super::api_support::{Api, Calls, START, TestUser};
 
+/// A share with nobody.
+const SHARE: &str =
+    r#"{"recipientUserId":"0190f5fe-7c00-7a00-8000-000000000001","permission":"read"}"#;
+
 /// Every call of the API that needs a key, with a body that would be accepted.
 pub(crate) const CALLS: &[(&str, &str, Option<&str>)] = &[
     ("POST", "/v1/keys/generate", None),
@@ -34,6 +38,24 @@ pub(crate) const CALLS: &[(&str, &str, Option<&str>)] = &[
         "POST",
         "/v1/proxy/explain",
         Some(r#"{"url":"https://a.example/","method":"GET"}"#),
+    ),
+    ("POST", "/v1/kv/a/shares", Some(SHARE)),
+    ("GET", "/v1/kv/a/shares", None),
+    (
+        "DELETE",
+        "/v1/kv/a/shares/0190f5fe-7c00-7a00-8000-000000000001",
+        None,
+    ),
+    ("GET", "/v1/kv/shared", None),
+    (
+        "GET",
+        "/v1/kv/shared/0190f5fe-7c00-7a00-8000-000000000001",
+        None,
+    ),
+    (
+        "DELETE",
+        "/v1/kv/shared/0190f5fe-7c00-7a00-8000-000000000001",
+        None,
     ),
     ("GET", "/v1/users/org", None),
     ("GET", "/v1/users/me", None),

@@ -125,7 +125,7 @@ fn value_answer(name: &ValueName, opened: &OpenedValue) -> Result<Response, Prob
 }
 
 /// The metadata as they were written.
-pub(super) fn metadata(opened: &OpenedValue) -> Result<Option<&RawValue>, Problem> {
+pub(in crate::api) fn metadata(opened: &OpenedValue) -> Result<Option<&RawValue>, Problem> {
     let metadata = opened.metadata.as_ref().map(|text| {
         // What was checked when it was written has authenticated since.
         serde_json::from_slice::<&RawValue>(text).map_err(|_| {

@@ -2,7 +2,8 @@
 
 use super::*;
 use secrecy::ExposeSecret;
-use vault_store::{KeyId, OrgId, RecordId, UserId};
+use vault_store::rows::{Permission, RecordKind};
+use vault_store::{KeyId, OrgId, RecordId, ShareId, UserId};
 
 fn integrity() -> RowIntegrity {
     let text = RootKeyring::make_text().unwrap();
@@ -208,6 +209,44 @@ fn every_column_of_values_counts() {
             |row| row.created.0 = 2,
             |row| row.expires = Some(UtcMillis(1)),
             |row| std::mem::swap(&mut row.header, &mut row.payload),
+        ],
+    );
+}
+
+#[test]
+fn every_column_of_shares_counts() {
+    let share = ShareRow {
+        share_id: ShareId::from_bytes([6; 16]),
+        org_id: ORG,
+        kind: RecordKind::Value,
+        record_id: RecordId::from_bytes([4; 16]),
+        owner: USER,
+        recipient: UserId::from_bytes([3; 16]),
+        permission: Permission::Read,
+        created: UtcMillis(1),
+        expires: None,
+        alias_wrap: Some(vec![1]),
+        owner_alias_box: None,
+        version: 1,
+        mac: UNSIGNED,
+    };
+    check(
+        share,
+        &[
+            |row| row.share_id = ShareId::from_bytes([7; 16]),
+            |row| row.org_id = OTHER,
+            |row| row.kind = RecordKind::File,
+            |row| row.record_id = RecordId::from_bytes([5; 16]),
+            |row| row.owner = UserId::from_bytes([8; 16]),
+            |row| row.recipient = UserId::from_bytes([8; 16]),
+            |row| std::mem::swap(&mut row.owner, &mut row.recipient),
+            |row| row.permission = Permission::Use,
+            |row| row.created.0 = 2,
+            |row| row.expires = Some(UtcMillis(1)),
+            |row| row.alias_wrap = None,
+            |row| row.owner_alias_box = Some(Vec::new()),
+            |row| std::mem::swap(&mut row.alias_wrap, &mut row.owner_alias_box),
+            |row| row.version = 2,
         ],
     );
 }

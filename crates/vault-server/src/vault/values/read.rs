@@ -10,11 +10,11 @@ use hardened_crypto::payload;
 use hardened_crypto::user_secret::Kek;
 use hardened_crypto::wrap::{WrapContext, Wrapped};
 use secrecy::SecretSlice;
-use vault_store::rows::{AccountBoxRow, Grant};
+use vault_store::rows::AccountBoxRow;
 use vault_store::{Change, UtcMillis, ValueRead};
 use zeroize::Zeroizing;
 
-use super::{owner_wrap_place, payload_place, stored_name, visible};
+use super::{Holder, NewValue, Precondition, payload_place, stored_name, visible};
 use crate::vault::Vault;
 use crate::vault::access::{self, Member};
 use crate::vault::error::{VaultError, stored};
@@ -34,6 +34,25 @@ pub struct OpenedValue {
     pub created: UtcMillis,
     /// When it expires, if ever.
     pub expires: Option<UtcMillis>,
+}
+
+impl OpenedValue {
+    /// The same contents, to be written again.
+    pub(in crate::vault) fn as_new<'a>(
+        &'a self,
+        precondition: &'a Precondition,
+    ) -> Result<NewValue<'a>, VaultError> {
+        let metadata = self.metadata.as_ref().map(|text| {
+            let refused = |_| VaultError::Tampered("the metadata of a value");
+            std::str::from_utf8(text).map_err(refused)
+        });
+        Ok(NewValue {
+            value: &self.value,
+            metadata: metadata.transpose()?,
+            expires: self.expires,
+            precondition,
+        })
+    }
 }
 
 impl Vault {
@@ -57,16 +76,27 @@ impl Vault {
     }
 
     /// Opens an authenticated version.
-    pub(super) fn open_version(
+    pub(in crate::vault) fn open_version(
         &self,
         owner: Member,
         read: &ValueRead,
         ring: &CheckedRing,
         kek: &Kek,
     ) -> Result<OpenedValue, VaultError> {
-        let data_key = self.data_key(owner, read, ring, kek)?;
+        self.open_held(Holder::owner(owner), read, ring, kek)
+    }
+
+    /// Opens an authenticated version for its owner or the recipient of a share.
+    pub(in crate::vault) fn open_held(
+        &self,
+        holder: Holder,
+        read: &ValueRead,
+        ring: &CheckedRing,
+        kek: &Kek,
+    ) -> Result<OpenedValue, VaultError> {
+        let data_key = self.data_key(holder, read, ring, kek)?;
         let row = &read.version;
-        let place = payload_place(owner, row.record_id, row.value_version);
+        let place = payload_place(holder.owner, row.record_id, row.value_version);
         let open_label = |sealed: &Vec<u8>| payload::open_label(&data_key, &place, sealed);
         Ok(OpenedValue {
             value: payload::open(&data_key, &place, &row.payload).map_err(stored("a value"))?,
@@ -83,7 +113,7 @@ impl Vault {
     }
 
     /// The sealed version, authenticated, if its owner may see it now.
-    pub(super) async fn readable(
+    pub(in crate::vault) async fn readable(
         &self,
         owner: Member,
         name: &ValueName,
@@ -97,7 +127,7 @@ impl Vault {
     }
 
     /// Authenticates what was read, and whether it may be seen now.
-    pub(super) fn check_readable(
+    pub(in crate::vault) fn check_readable(
         &self,
         read: &ValueRead,
         version: Option<u64>,
@@ -117,21 +147,22 @@ impl Vault {
         Ok(())
     }
 
-    fn data_key(
+    /// The data key of an authenticated version.
+    pub(in crate::vault) fn data_key(
         &self,
-        owner: Member,
+        holder: Holder,
         read: &ValueRead,
         ring: &CheckedRing,
         kek: &Kek,
     ) -> Result<DataKey, VaultError> {
         const REFUSED: &str = "a wrapped data key";
         let row = read.wrap.as_ref().ok_or(VaultError::Tampered(REFUSED))?;
-        if row.grant != Grant::Owner {
+        if (row.grant, row.recipient) != (holder.stored, holder.user_id) {
             return Err(VaultError::Tampered(REFUSED));
         }
         let wrapped = Wrapped::parse(&row.wrap).map_err(stored(REFUSED))?;
         let (record, version) = (read.version.record_id, read.version.value_version);
-        let place = owner_wrap_place(owner, record, version, row.recipient_generation);
+        let place = holder.place(record, version, row.recipient_generation);
         let account_key = ring.account_key(kek)?;
         let boxed = read.account_box.as_ref();
         if let Some(data_key) = boxed.and_then(|boxed| {
@@ -146,7 +177,7 @@ impl Vault {
             self.keep_box(AccountBoxRow {
                 record_id: record,
                 value_version: version,
-                recipient: owner.user_id,
+                recipient: holder.user_id,
                 account_box,
             });
         }
@@ -175,11 +206,7 @@ fn unwrap(
     wrapped: &Wrapped,
     place: &WrapContext,
 ) -> Result<DataKey, VaultError> {
-    let pair = ring.generation(place.recipient_generation)?;
-    let private = pair
-        .private
-        .open(kek, pair.generation, &pair.public)
-        .map_err(stored("a sealed private key"))?;
+    let private = ring.private_keys(kek, place.recipient_generation)?;
     wrapped
         .unwrap(&private, place)
         .map_err(stored("a wrapped data key"))

@@ -3,7 +3,7 @@
 use secrecy::SecretSlice;
 use vault_store::{Page, UtcMillis};
 
-use super::{NewValue, Precondition, Written, stored_name, visible};
+use super::{Over, Precondition, Written, stored_name, visible};
 use crate::vault::Vault;
 use crate::vault::access;
 use crate::vault::error::VaultError;
@@ -80,20 +80,14 @@ impl Vault {
         let attempt = async || {
             let read = self.readable(owner, name, Some(version)).await?;
             let opened = self.open_version(owner, &read, &ring, &kek)?;
-            let metadata = opened.metadata.as_ref().map(|text| {
-                std::str::from_utf8(text)
-                    .map_err(|_| VaultError::Tampered("the metadata of a value"))
-            });
-            let new = NewValue {
-                value: &opened.value,
-                metadata: metadata.transpose()?,
-                expires: opened.expires,
-                precondition,
-            };
+            let new = opened.as_new(precondition)?;
             // The bound may be lower than when it was written.
             self.check_sizes(new)?;
-            self.put_over(owner, name, Some(read.value), new, &keys)
-                .await
+            let over = Over {
+                stored: Some(read.value),
+                revoked: None,
+            };
+            self.put_over(owner, name, over, new, &keys).await
         };
         self.turns.retry((owner, name.as_str()), attempt).await
     }

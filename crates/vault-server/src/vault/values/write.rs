@@ -1,21 +1,22 @@
-//! Writes a version of a value. Needs the owner's public keys, not the secret.
+//! Writes a version of a value. Needs public keys, the owner's and those of everyone the value
+//! is shared with, not the secret.
 
 use hardened_crypto::data_key::DataKey;
 use hardened_crypto::payload;
 use hardened_crypto::rekey::StoredKeyPair;
-use hardened_crypto::share::wrap_to_all;
 use hardened_crypto::suite::HEADER_BYTES;
 use uuid::Uuid;
-use vault_store::rows::{FIRST_VERSION, Grant, ValueRow, ValueVersionRow, WrapRow};
-use vault_store::{Change, Expect, PutValue, UtcMillis};
+use vault_store::rows::{FIRST_VERSION, ShareRow, ValueRow, ValueVersionRow, WrapRow};
+use vault_store::{Change, ChangeSet, Expect, PutValue, UtcMillis};
 
-use super::{Precondition, owner_wrap_place, payload_place, visible};
+use super::{Holder, Precondition, payload_place, visible};
 use crate::vault::Vault;
 use crate::vault::access::{self, Member};
 use crate::vault::error::{Invalid, VaultError, made};
 use crate::vault::limits::METADATA_BYTES_MAX;
 use crate::vault::principal::Principal;
 use crate::vault::row_integrity::UNSIGNED;
+use crate::vault::shares::{Recipient, deletion};
 use crate::vault::value_name::ValueName;
 
 /// What shall be stored under a name.
@@ -29,6 +30,14 @@ pub struct NewValue<'a> {
     pub expires: Option<UtcMillis>,
     /// What must be there now.
     pub precondition: &'a Precondition,
+}
+
+/// What a write finds, authenticated, and what it ends.
+pub(in crate::vault) struct Over {
+    /// The row of the value, if there is one.
+    pub(in crate::vault) stored: Option<ValueRow>,
+    /// The share to end in the same step.
+    pub(in crate::vault) revoked: Option<ShareRow>,
 }
 
 /// A version that was stored.
@@ -79,18 +88,24 @@ impl Vault {
         keys: &StoredKeyPair,
     ) -> Result<Written, VaultError> {
         let stored = self.value_row(owner, name).await?;
-        self.put_over(owner, name, stored, new, keys).await
+        let over = Over {
+            stored,
+            revoked: None,
+        };
+        self.put_over(owner, name, over, new, keys).await
     }
 
-    /// Writes a version over `stored`, an authenticated row; `Conflict` if it changed since.
-    pub(super) async fn put_over(
+    /// Writes a version for its owner and every live recipient; `Conflict` if anything changed
+    /// since `over` was read.
+    pub(in crate::vault) async fn put_over(
         &self,
         owner: Member,
         name: &ValueName,
-        stored: Option<ValueRow>,
+        over: Over,
         new: NewValue<'_>,
         keys: &StoredKeyPair,
     ) -> Result<Written, VaultError> {
+        let Over { stored, revoked } = over;
         let now = self.clock.utc();
         let seen = stored.as_ref().filter(|row| visible(row, now));
         if !new.precondition.holds(seen.map(|row| row.current_version)) {
@@ -100,17 +115,31 @@ impl Vault {
             return Err(VaultError::Invalid(Invalid::ExpiryInPast));
         }
         let is_new = seen.is_none();
+        let (share_revision, mut recipients) = match &stored {
+            Some(row) => self.recipients(owner, row.record_id, now).await?,
+            None => (0, Vec::new()),
+        };
+        let ended = revoked.as_ref().map(|share| share.share_id);
+        recipients.retain(|recipient| Some(recipient.share.share_id) != ended);
         let (expected, row) = next_row(owner, name, stored, new.expires, now);
         let version = row.current_version;
-        let (version_row, wrap) = seal(owner, &row, new, keys, now)?;
+        let data_key = DataKey::make().map_err(made)?;
+        let version_row = seal(owner, &row, new, &data_key, now)?;
         let put = PutValue {
             expected,
             version_row: self.integrity.sign(version_row),
+            wraps: wrap_to_all(owner, &row, &data_key, keys, &recipients).await?,
             row: self.integrity.sign(row),
-            wraps: vec![wrap],
             versions_kept: self.limits.versions_kept,
         };
-        self.store.commit(Change::PutValue(put).into()).await?;
+        let mut changes = ChangeSet::from(Change::PutSharedValue {
+            put,
+            share_revision,
+        });
+        if let Some(share) = revoked {
+            changes.push(deletion(&share).into());
+        }
+        self.store.commit(changes).await?;
         Ok(Written {
             version,
             created: now,
@@ -158,34 +187,20 @@ fn next_row(
     }
 }
 
-/// Seals value and metadata under a new data key, and wraps that to the owner.
+/// Seals value and metadata under a new data key.
 fn seal(
     owner: Member,
     row: &ValueRow,
     new: NewValue<'_>,
-    keys: &StoredKeyPair,
+    data_key: &DataKey,
     now: UtcMillis,
-) -> Result<(ValueVersionRow, WrapRow), VaultError> {
+) -> Result<ValueVersionRow, VaultError> {
     let (record_id, version) = (row.record_id, row.current_version);
     let place = payload_place(owner, record_id, version);
-    let data_key = DataKey::make().map_err(made)?;
-    let sealed = payload::seal(&data_key, &place, new.value).map_err(made)?;
-    let seal_label = |text: &str| payload::seal_label(&data_key, &place, text.as_bytes());
+    let sealed = payload::seal(data_key, &place, new.value).map_err(made)?;
+    let seal_label = |text: &str| payload::seal_label(data_key, &place, text.as_bytes());
     let metadata_box = new.metadata.map(seal_label).transpose().map_err(made)?;
-    let wrap_place = owner_wrap_place(owner, record_id, version, keys.generation);
-    let wraps = wrap_to_all(&data_key, [(&keys.public, wrap_place)]).map_err(made)?;
-    let (_, wrapped) = wraps
-        .first()
-        .ok_or(VaultError::Internal("a data key without a recipient"))?;
-    let wrap = WrapRow {
-        record_id,
-        value_version: version,
-        recipient: owner.user_id,
-        recipient_generation: keys.generation,
-        grant: Grant::Owner,
-        wrap: wrapped.as_bytes().to_vec(),
-    };
-    let version_row = ValueVersionRow {
+    Ok(ValueVersionRow {
         record_id,
         value_version: version,
         // A copy, so that envelopes of one suite can be found without reading payloads.
@@ -195,6 +210,24 @@ fn seal(
         created: now,
         expires: new.expires,
         mac: UNSIGNED,
-    };
-    Ok((version_row, wrap))
+    })
+}
+
+/// Wraps a new data key to the owner and to everyone the value is shared with.
+async fn wrap_to_all(
+    owner: Member,
+    row: &ValueRow,
+    data_key: &DataKey,
+    keys: &StoredKeyPair,
+    recipients: &[Recipient],
+) -> Result<Vec<WrapRow>, VaultError> {
+    let (record_id, version) = (row.record_id, row.current_version);
+    let mut wraps = Vec::with_capacity(recipients.len() + 1);
+    wraps.push(Holder::owner(owner).wrap(data_key, record_id, version, keys)?);
+    for Recipient { share, keys } in recipients {
+        // Others are served between two wraps.
+        tokio::task::yield_now().await;
+        wraps.push(Holder::of(share)?.wrap(data_key, record_id, version, keys)?);
+    }
+    Ok(wraps)
 }

@@ -1,0 +1,61 @@
+//! Opens a value through a share, with the recipient's secret.
+
+use secrecy::SecretSlice;
+use vault_store::rows::Permission;
+use vault_store::{ShareId, UserId};
+
+use crate::vault::Vault;
+use crate::vault::access::{self, Member};
+use crate::vault::error::VaultError;
+use crate::vault::principal::Principal;
+use crate::vault::values::{Holder, OpenedValue};
+
+/// A shared value in the clear.
+pub struct SharedValue {
+    /// Whose value it is.
+    pub owner: UserId,
+    /// Its current version. It expires with the share or the value, whichever ends first.
+    pub opened: OpenedValue,
+}
+
+impl Vault {
+    /// Opens the current version of a value that was shared with the caller.
+    ///
+    /// # Errors
+    /// `NotFound` before any secret work: no such share, another's, revoked, expired, or of a
+    /// value that is hidden; then as [`Vault::read_value`].
+    pub async fn read_shared_value(
+        &self,
+        caller: &Principal,
+        share_id: ShareId,
+        secret: &SecretSlice<u8>,
+    ) -> Result<SharedValue, VaultError> {
+        let reader = access::member(caller)?;
+        let found = self.store.shared_value(share_id, None).await?;
+        let found = found.ok_or(VaultError::NotFound)?;
+        let (share, read) = (found.share, found.read);
+        self.check_inbound(reader, &share)?;
+        if share.permission != Permission::Read {
+            return Err(VaultError::Forbidden);
+        }
+        let owner = Member {
+            org_id: read.value.org_id,
+            user_id: read.value.owner,
+        };
+        self.check_share_of(owner, read.value.record_id, &share)?;
+        self.check_readable(&read, None)?;
+        let ring = self
+            .key_ring(reader)
+            .await?
+            .ok_or(VaultError::KeysMissing)?;
+        let kek = self.unlock(reader, secret, &ring.protection).await?;
+        // The secret may have taken a while.
+        self.check_inbound(reader, &share)?;
+        let mut opened = self.open_held(Holder::of(&share)?, &read, &ring, &kek)?;
+        opened.expires = opened.expires.into_iter().chain(share.expires).min();
+        Ok(SharedValue {
+            owner: share.owner,
+            opened,
+        })
+    }
+}
