@@ -46,17 +46,23 @@ impl Drop for SecretBody {
     }
 }
 
-/// Reads a JSON document of one known shape. Nesting is bounded by the parser (128 levels).
+/// Reads a JSON object of one known shape. Nesting is bounded by the parser (128 levels).
 ///
 /// # Errors
 /// `malformed_request`.
 pub fn json<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Problem> {
-    serde_json::from_slice(bytes).map_err(|_| {
+    let refused = || {
         Problem::new(
             Code::MalformedRequest,
             "The body is not a JSON document of the fields that this call knows.",
         )
-    })
+    };
+    // The derived readers would take an array for the fields in their order.
+    let is_blank = |byte: &&u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n');
+    if bytes.iter().find(|byte| !is_blank(byte)) != Some(&b'{') {
+        return Err(refused());
+    }
+    serde_json::from_slice(bytes).map_err(|_| refused())
 }
 
 /// The query parameters of a call.
@@ -202,6 +208,8 @@ mod tests {
             r#"{"a":"canary"}"#,
             r#"{"a":1,"a":1}"#,
             r#"{"a":1} canary"#,
+            "[1]",
+            " \r\n\t[1]",
             "canary",
             "",
             "\u{feff}{\"a\":1}",
@@ -214,6 +222,7 @@ mod tests {
         let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
         assert!(json::<serde_json::Value>(deep.as_bytes()).is_err());
         assert!(json::<Known>(b"{\"a\":1}").is_ok());
+        assert!(json::<Known>(b" \r\n\t{\"a\":1}").is_ok());
     }
 
     #[test]

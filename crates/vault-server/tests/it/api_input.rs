@@ -94,6 +94,41 @@ async fn unknown_parameters_are_refused_by_every_call() {
     }
 }
 
+#[tokio::test]
+async fn arrays_are_not_taken_for_documents() {
+    let api = Api::start().await;
+    let user = api.org_with_keys("a").await;
+    let users = format!("/admin/orgs/{}/users", user.org_id);
+    let before = [
+        api.count("vault_values"),
+        api.count("users"),
+        api.count("orgs"),
+    ];
+    for (method, path, body, key) in [
+        ("PUT", "/v1/kv/a", r#"["AA=="]"#, &user.key),
+        ("PUT", "/v1/kv/a", r#" ["AA==",null,null]"#, &user.key),
+        ("POST", "/v1/kv/a/rollback", "[1]", &user.key),
+        ("POST", "/v1/kv/batch-get", r#"[["a"]]"#, &user.key),
+        ("POST", "/admin/orgs", r#"["arr"]"#, &api.root),
+        ("POST", &users, r#"["arr",true]"#, &user.key),
+    ] {
+        let call = api
+            .call(method.parse().unwrap(), path)
+            .header("X-Api-Key", key);
+        let call = call.header("X-User-Secret", &user.secret);
+        let call = call.header("Content-Type", "application/json");
+        let refused = call.body(body).answer().await;
+        assert_eq!(refused.status, 400, "{method} {path} {body}");
+        refused.is_problem(400, "malformed_request");
+    }
+    let after = [
+        api.count("vault_values"),
+        api.count("users"),
+        api.count("orgs"),
+    ];
+    assert_eq!(after, before);
+}
+
 /// Sends a request line as it stands: clients tidy paths up before they send them.
 async fn raw(api: &Api, user: &TestUser, method: &str, path: &str, body: &str) -> Answer {
     use tokio::io::AsyncWriteExt;
