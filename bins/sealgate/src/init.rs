@@ -47,12 +47,13 @@ impl Init {
         if let Some(source) = root_key_source(self.root_key_file, self.root_key_variable) {
             config.root_key = source;
         }
-        let shown = tokio::runtime::Builder::new_current_thread()
-            .build()?
-            .block_on(bootstrap::init(&config))?;
+        let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+        let made = runtime.block_on(bootstrap::init(&config))?;
+        // Shown first: a key that nobody saw must not come to life.
         let mut out = std::io::stdout().lock();
-        out.write_all(shown.text().as_bytes())?;
+        out.write_all(made.text().as_bytes())?;
         out.flush()?;
+        runtime.block_on(made.complete())?;
         Ok(())
     }
 }

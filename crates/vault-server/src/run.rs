@@ -41,18 +41,24 @@ pub enum RunError {
 pub async fn run(config: Config) -> Result<(), RunError> {
     config.validate().map_err(ServerError::from)?;
     let stopped = on_signal().map_err(RunError::Signals)?;
-    let opened = bootstrap::open(&config).await?;
+    let mut opened = bootstrap::open(&config).await?;
     let tls = config.tls.is_some();
-    let services = services(opened.vault, &config);
+    let services = services(Arc::clone(&opened.vault), &config);
     let server = Server::bind(config, services).await?;
-    if let Some(greeting) = opened.greeting {
+    // Keys that nobody saw would lock the vault for good: whatever can fail comes before them,
+    // and they before their rows.
+    if let Some(greeting) = &opened.greeting {
         let text = greeting.text(server.local_addr(), tls);
-        let mut out = io::stdout().lock();
-        let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-        written.map_err(RunError::Output)?;
+        show(&mut io::stdout().lock(), text.as_bytes()).map_err(RunError::Output)?;
     }
+    opened.complete().await?;
     server.run(stopped).await?;
     Ok(())
+}
+
+fn show(out: &mut impl Write, text: &[u8]) -> io::Result<()> {
+    out.write_all(text)?;
+    out.flush()
 }
 
 /// What stands behind the edge.

@@ -5,8 +5,8 @@
 //!
 //! Promise: a database is only ever made by [`init`] and in development mode; a mistyped path
 //! is an error and never an empty vault. The root key is never in the database, and never made
-//! anew beside a database that is in use. A first start is one change set: after a crash in
-//! the middle the next one starts over.
+//! anew beside a database that is in use. A first start is one change set, committed once its
+//! secrets have been shown: after a failure before that the next start starts over.
 
 mod first_start;
 mod greeting;
@@ -23,7 +23,7 @@ use std::sync::Arc;
 use hardened_crypto::argon2_pool::Argon2Pool;
 use hardened_crypto::root_key::RootKeyring;
 use secrecy::{ExposeSecret, SecretString};
-use vault_store::{OpenError, OpenMode, SqliteStore, Store, StoreError};
+use vault_store::{ChangeSet, OpenError, OpenMode, SqliteStore, Store, StoreError};
 use zeroize::Zeroizing;
 
 use self::first_start::FirstKeys;
@@ -75,17 +75,22 @@ pub enum BootstrapError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The first rows could not be made.
+    /// The first rows could not be prepared.
     #[error(transparent)]
     Vault(#[from] VaultError),
+    /// The first rows could not be committed after their secrets had been shown.
+    #[error("the keys shown were not made and open nothing; start again: {0}")]
+    NotMade(StoreError),
 }
 
-/// What [`init`] made and nobody can show again.
-pub struct Installed {
+/// What [`init`] is about to make and nobody can show again.
+pub struct Installation {
+    vault: Arc<Vault>,
+    changes: ChangeSet,
     root_api_key: SecretString,
 }
 
-impl Installed {
+impl Installation {
     /// The text for standard output alone.
     #[must_use]
     pub fn text(&self) -> Zeroizing<String> {
@@ -97,6 +102,14 @@ impl Installed {
              Keep a copy of the root key file apart from the database: without it nothing opens.\n"
         ))
     }
+
+    /// Makes what [`Installation::text`] says. To be called once that text has been shown.
+    ///
+    /// # Errors
+    /// `NotMade`: the key that was shown opens nothing.
+    pub async fn complete(self) -> Result<(), BootstrapError> {
+        commit(&self.vault, self.changes).await
+    }
 }
 
 /// A vault that is ready to serve.
@@ -105,9 +118,25 @@ pub struct Opened {
     pub vault: Arc<Vault>,
     /// What a development server says when it listens.
     pub greeting: Option<Greeting>,
+    first_rows: Option<ChangeSet>,
 }
 
-/// Opens the vault of `config`; in development mode makes it first if need be.
+impl Opened {
+    /// Makes the rows of a first start, if this is one. To be called once the greeting has been
+    /// shown, and before anything is served.
+    ///
+    /// # Errors
+    /// `NotMade`: the keys that were shown open nothing.
+    pub async fn complete(&mut self) -> Result<(), BootstrapError> {
+        match self.first_rows.take() {
+            Some(changes) => commit(&self.vault, changes).await,
+            None => Ok(()),
+        }
+    }
+}
+
+/// Opens the vault of `config`; in development mode prepares it first if need be: the first
+/// rows are there after [`Opened::complete`].
 ///
 /// Blocks while the database file is opened.
 ///
@@ -120,6 +149,7 @@ pub async fn open(config: &Config) -> Result<Opened, BootstrapError> {
         return Ok(Opened {
             vault,
             greeting: None,
+            first_rows: None,
         });
     }
     make_data_dir(&config.data_dir)?;
@@ -128,30 +158,42 @@ pub async fn open(config: &Config) -> Result<Opened, BootstrapError> {
         return Ok(Opened {
             vault: open_vault(config, store).await?,
             greeting: Some(Greeting::again()),
+            first_rows: None,
         });
     }
     let vault = make_vault(config, store)?;
-    let keys = FirstKeys::make_all(&vault).await?;
+    let (keys, changes) = FirstKeys::prepare(&vault).await?;
     Ok(Opened {
         vault,
         greeting: Some(Greeting::first(keys)),
+        first_rows: Some(changes),
     })
 }
 
-/// Makes data directory, database and root key file, and a root API key: the only one, shown
-/// once. May be repeated until the first organisation exists.
+/// Makes data directory, database and root key file, and prepares a root API key, which is
+/// shown once and there after [`Installation::complete`]. May be repeated until the first
+/// organisation exists.
 ///
 /// # Errors
 /// [`BootstrapError`]; `AlreadyInitialised` once there is an organisation.
-pub async fn init(config: &Config) -> Result<Installed, BootstrapError> {
+pub async fn init(config: &Config) -> Result<Installation, BootstrapError> {
     make_data_dir(&config.data_dir)?;
     let store = open_store(config, OpenMode::CreateIfMissing)?;
     if is_in_use(&*store).await? {
         return Err(BootstrapError::AlreadyInitialised);
     }
     let vault = make_vault(config, store)?;
-    let root_api_key = first_start::make_root_api_key(&vault).await?;
-    Ok(Installed { root_api_key })
+    let (root_api_key, changes) = first_start::prepare_root_api_key(&vault)?;
+    Ok(Installation {
+        vault,
+        changes,
+        root_api_key,
+    })
+}
+
+async fn commit(vault: &Vault, changes: ChangeSet) -> Result<(), BootstrapError> {
+    let committed = vault.store.commit(changes).await;
+    committed.map(|_| ()).map_err(BootstrapError::NotMade)
 }
 
 fn open_store(config: &Config, mode: OpenMode) -> Result<Arc<SqliteStore>, BootstrapError> {

@@ -50,6 +50,65 @@ fn dev(directory: &Path) -> Config {
     Config::new(directory).with_dev()
 }
 
+/// Opens, and makes the rows of a first start.
+async fn complete(config: &Config) -> bootstrap::Opened {
+    let mut opened = bootstrap::open(config).await.unwrap();
+    opened.complete().await.unwrap();
+    opened
+}
+
+#[tokio::test]
+async fn a_first_start_that_shows_nothing_makes_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut config = dev(directory.path());
+    config.listen = taken.local_addr().unwrap();
+    let refused = vault_server::run(config.clone()).await;
+    let refused = refused.unwrap_err();
+    assert!(
+        matches!(
+            &refused,
+            vault_server::RunError::Server(vault_server::ServerError::Bind { .. })
+        ),
+        "{refused}"
+    );
+    // Shown at last, committed after that, and again never.
+    let mut next = bootstrap::open(&config).await.unwrap();
+    assert_eq!(greeting_of(&next).matches("sgs_").count(), 2);
+    let database = directory.path().join(DATABASE_FILE_NAME);
+    let rows = || {
+        let database = rusqlite::Connection::open(&database).unwrap();
+        let count = "SELECT (SELECT count(*) FROM orgs) + (SELECT count(*) FROM api_keys)";
+        database
+            .query_row(count, [], |row| row.get::<_, i64>(0))
+            .unwrap()
+    };
+    assert_eq!(rows(), 0);
+    next.complete().await.unwrap();
+    assert_eq!(rows(), 3);
+    drop(next);
+    assert!(!greeting_of(&complete(&config).await).contains("sgs_"));
+}
+
+#[tokio::test]
+async fn an_installation_that_was_not_shown_has_no_key() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = Config::new(directory.path());
+    drop(bootstrap::init(&config).await.unwrap());
+    let database = directory.path().join(DATABASE_FILE_NAME);
+    let database = rusqlite::Connection::open(database).unwrap();
+    let keys = || {
+        let count = "SELECT count(*) FROM api_keys";
+        database
+            .query_row(count, [], |row| row.get::<_, i64>(0))
+            .unwrap()
+    };
+    assert_eq!(keys(), 0);
+    let shown = bootstrap::init(&config).await.unwrap();
+    shown.complete().await.unwrap();
+    assert_eq!(keys(), 1);
+}
+
 fn greeting_of(opened: &bootstrap::Opened) -> String {
     let greeting = opened.greeting.as_ref().unwrap();
     let address = "127.0.0.1:8200".parse().unwrap();
@@ -60,7 +119,7 @@ fn greeting_of(opened: &bootstrap::Opened) -> String {
 async fn a_development_server_makes_its_vault_once() {
     let parent = tempfile::tempdir().unwrap();
     let directory = parent.path().join("not/yet/there");
-    let first = bootstrap::open(&dev(&directory)).await.unwrap();
+    let first = complete(&dev(&directory)).await;
     let shown = greeting_of(&first);
     assert_eq!(shown.matches("sgs_").count(), 2, "shown, and in one line");
     for (file, mode) in [
@@ -90,7 +149,7 @@ async fn the_lines_of_the_greeting_work() {
         config.workers = Some(1);
         config
     };
-    let opened = bootstrap::open(&config).await.unwrap();
+    let opened = complete(&config).await;
     let services = vault_server::services(opened.vault, &config);
     let server = vault_server::Server::bind(config, services).await.unwrap();
     let address = server.local_addr();
@@ -149,11 +208,13 @@ async fn init_is_for_vaults_that_are_not_in_use() {
     let directory = tempfile::tempdir().unwrap();
     let config = Config::new(directory.path());
     let first = bootstrap::init(&config).await.unwrap();
-    assert_eq!(first.text().matches("sgk_").count(), 1);
+    let shown = first.text();
+    assert_eq!(shown.matches("sgk_").count(), 1);
+    first.complete().await.unwrap();
     let again = bootstrap::init(&config).await.unwrap();
-    assert_ne!(*first.text(), *again.text());
+    assert_ne!(*shown, *again.text());
     let in_use = tempfile::tempdir().unwrap();
-    drop(bootstrap::open(&dev(in_use.path())).await.unwrap());
+    drop(complete(&dev(in_use.path())).await);
     let refused = bootstrap::init(&Config::new(in_use.path())).await;
     assert!(matches!(refused, Err(BootstrapError::AlreadyInitialised)));
 }
@@ -162,10 +223,10 @@ async fn init_is_for_vaults_that_are_not_in_use() {
 async fn a_vault_never_opens_with_another_root_key() {
     let directory = tempfile::tempdir().unwrap();
     let config = dev(directory.path());
-    drop(bootstrap::open(&config).await.unwrap());
+    drop(complete(&config).await);
     let key = directory.path().join("root.key");
     let other = tempfile::tempdir().unwrap();
-    drop(bootstrap::open(&dev(other.path())).await.unwrap());
+    drop(complete(&dev(other.path())).await);
     let original = std::fs::read(&key).unwrap();
     std::fs::write(&key, std::fs::read(other.path().join("root.key")).unwrap()).unwrap();
     for config in [config.clone(), Config::new(directory.path())] {
@@ -182,7 +243,7 @@ async fn a_vault_never_opens_with_another_root_key() {
     let refused = bootstrap::open(&config).await;
     assert!(matches!(refused, Err(BootstrapError::RootKeyUnreadable(_))));
     std::fs::write(&key, original).unwrap();
-    drop(bootstrap::open(&config).await.unwrap());
+    drop(complete(&config).await);
     let database = directory.path().join(DATABASE_FILE_NAME);
     let store = SqliteStore::open(database, OpenMode::MustExist).unwrap();
     store.verify().await.unwrap();

@@ -109,6 +109,7 @@ impl Api {
             .find(|word| word.starts_with("sgk_"))
             .unwrap()
             .to_owned();
+        shown.complete().await.unwrap();
         let clock = Arc::new(ManualClock {
             utc: AtomicI64::new(START),
             monotonic_ms: AtomicU64::new(0),

@@ -20,9 +20,9 @@ pub(super) struct FirstKeys {
 }
 
 impl FirstKeys {
-    /// Makes an organisation, an admin with an API key and keys under a generated secret, and
-    /// a root API key, all in one change set.
-    pub(super) async fn make_all(vault: &Vault) -> Result<Self, VaultError> {
+    /// An organisation, an admin with an API key and keys under a generated secret, and a root
+    /// API key, all in one change set that is still to be committed.
+    pub(super) async fn prepare(vault: &Vault) -> Result<(Self, ChangeSet), VaultError> {
         let org = vault.new_org_row(DEV_NAME);
         let user = vault.new_user_row(org.org_id, DEV_NAME, true);
         let whose = Member {
@@ -36,28 +36,27 @@ impl FirstKeys {
             org_id: whose.org_id,
             user_id: whose.user_id,
         };
+        let (user_row, api_key) = vault.new_api_key(owner)?;
         let changes = ChangeSet::new()
             .with(Change::InsertOrg(org))
             .with(Change::InsertUser(user))
             .with(Change::InsertApiKey(root_row))
+            .with(Change::InsertApiKey(user_row))
             .with(Change::InsertUserKeys {
                 keys,
                 pairs: vec![pair],
             });
-        let (_, api_key) = vault.commit_with_new_key(changes, owner).await?;
-        Ok(Self {
+        let keys = Self {
             api_key,
             root_key,
             user_secret,
-        })
+        };
+        Ok((keys, changes))
     }
 }
 
-/// Makes a root API key.
-pub(super) async fn make_root_api_key(vault: &Vault) -> Result<SecretString, VaultError> {
-    let changes = ChangeSet::new();
-    let (_, key) = vault
-        .commit_with_new_key(changes, ApiKeyOwner::Root)
-        .await?;
-    Ok(key)
+/// A root API key, and the change set that is still to be committed.
+pub(super) fn prepare_root_api_key(vault: &Vault) -> Result<(SecretString, ChangeSet), VaultError> {
+    let (row, key) = vault.new_api_key(ApiKeyOwner::Root)?;
+    Ok((key, ChangeSet::new().with(Change::InsertApiKey(row))))
 }
