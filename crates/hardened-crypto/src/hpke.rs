@@ -97,7 +97,8 @@ fn key_schedule(shared: &SharedSecret, info: &[u8]) -> Result<(LessSafeKey, Nonc
     context[0] = MODE_BASE;
     context[1..=HASH_BYTES].copy_from_slice(labeled_extract(&[], b"psk_id_hash", &[]).as_ref());
     context[1 + HASH_BYTES..].copy_from_slice(labeled_extract(&[], b"info_hash", info).as_ref());
-    // Expose: the shared secret salts the extraction; base mode has an empty PSK.
+    // Expose: the shared secret salts the extraction; base mode has an empty PSK. The tag and
+    // the key made of it stay behind unwiped: ring gives no way to wipe them.
     let secret = labeled_extract(shared.expose_secret(), b"secret", &[]);
     let secret = Prk::new_less_safe(HKDF_SHA256, secret.as_ref());
 

@@ -155,6 +155,7 @@ impl fmt::Debug for Argon2Arena {
 pub(crate) fn extract(salt: &[u8; SALT_BYTES], secret: &[u8; 32]) -> SecretBox<[u8; 32]> {
     let key = hmac::Key::new(hmac::HMAC_SHA256, salt);
     let mut root = SecretBox::new(Box::new([0; 32]));
+    // The tag holds the root, too, and ring gives no way to wipe it.
     root.expose_secret_mut()
         .copy_from_slice(hmac::sign(&key, secret).as_ref());
     root
