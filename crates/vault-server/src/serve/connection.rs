@@ -84,6 +84,9 @@ pub(crate) async fn drive<I, S>(
     let mut closing = false;
     loop {
         tokio::select! {
+            // On a busy worker the alarm may ring while a request lies in the socket already: the
+            // connection is asked first.
+            biased;
             // Errors here are the peer's doing; there is nobody left to tell.
             _ = connection.as_mut() => return,
             _ = stopping.wait_for(|stop| *stop), if !closing => {

@@ -1,9 +1,10 @@
-//! Ends connections whose peer takes no bytes.
+//! Ends connections whose peer takes no bytes, and gives others a turn beside one that sends many.
 //!
 //! In: a stream. Out: the same stream, whose writes fail with `TimedOut` once they have been
 //! blocked for a whole window without the peer having taken a useful amount in it. The clock
 //! runs only while a write is blocked, so silence with nothing to write costs nothing, and a
-//! byte taken now and then gains nothing.
+//! byte taken now and then gains nothing. A peer that never stops sending, say a flood of HTTP/2
+//! settings, would be read for as long as it sends: its task yields after each burst.
 
 use std::io;
 use std::pin::Pin;
@@ -16,6 +17,9 @@ use tokio::time::{Instant, Sleep};
 /// Bytes that a peer must take per window of blocked time.
 const TAKEN_BYTES_MIN: usize = 4 * 1_024;
 
+/// Bytes that are read before other tasks of the worker get a turn.
+const READ_BURST_BYTES: usize = 128 * 1_024;
+
 /// A stream with a write deadline.
 pub(crate) struct StallIo<T> {
     inner: T,
@@ -24,6 +28,7 @@ pub(crate) struct StallIo<T> {
     blocked_since: Option<Instant>,
     blocked: Duration,
     taken_bytes: usize,
+    burst_bytes: usize,
 }
 
 impl<T> StallIo<T> {
@@ -35,6 +40,7 @@ impl<T> StallIo<T> {
             blocked_since: None,
             blocked: Duration::ZERO,
             taken_bytes: 0,
+            burst_bytes: 0,
         }
     }
 
@@ -86,7 +92,18 @@ impl<T: AsyncRead + Unpin> AsyncRead for StallIo<T> {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_read(cx, buf)
+        if self.burst_bytes >= READ_BURST_BYTES {
+            self.burst_bytes = 0;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let before = buf.filled().len();
+        let read = Pin::new(&mut self.inner).poll_read(cx, buf);
+        match read {
+            Poll::Ready(_) => self.burst_bytes += buf.filled().len() - before,
+            Poll::Pending => self.burst_bytes = 0,
+        }
+        read
     }
 }
 
@@ -183,6 +200,35 @@ mod tests {
             tokio::time::sleep(Duration::from_secs(3_600)).await;
         }
     }
+
+    #[tokio::test]
+    async fn other_tasks_get_a_turn_beside_a_peer_that_never_stops() {
+        let mut io = StallIo::new(tokio::io::repeat(b'x'), WINDOW);
+        let mut buffer = vec![0; 16 * 1_024];
+        let (mut bursts, mut burst) = (0, 0);
+        std::future::poll_fn(|cx| {
+            let mut buffer = ReadBuf::new(&mut buffer);
+            loop {
+                buffer.clear();
+                match Pin::new(&mut io).poll_read(cx, &mut buffer) {
+                    Poll::Ready(read) => {
+                        read.unwrap();
+                        burst += buffer.filled().len();
+                    }
+                    Poll::Pending => break,
+                }
+            }
+            assert!((1..=READ_BURST_BYTES).contains(&burst), "{burst}");
+            (bursts, burst) = (bursts + 1, 0);
+            if bursts == 10 {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
+        })
+        .await;
+    }
+
     #[tokio::test(start_paused = true)]
     async fn blocks_long_past_do_not_count_against_a_fresh_one() {
         let (near, mut far) = tokio::io::duplex(64);

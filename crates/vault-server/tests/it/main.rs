@@ -20,6 +20,8 @@ mod api_values;
 mod api_versions;
 mod canary;
 mod deadlines;
+mod floods;
+mod frames;
 mod framing;
 mod futures_joined;
 mod health;
