@@ -95,6 +95,12 @@ const NOT_IN_TRAILERS: [&str; 16] = [
     "www-authenticate",
 ];
 
+/// What Sealgate says of its own answers. Trailers are read like headers by some clients, and
+/// nobody else may say it there.
+const OWN_NAME_PREFIX: &str = "x-sealgate-";
+/// See [`OWN_NAME_PREFIX`].
+const REQUEST_ID: &str = "x-request-id";
+
 /// The beginnings of Sealgate's own keys: API keys and access tokens.
 const OWN_KEY_PREFIXES: [&str; 2] = ["sgk_", "sgt_"];
 
@@ -146,8 +152,8 @@ pub fn strip_response(headers: &mut HeaderMap) {
     clean_trailer_announcement(headers);
 }
 
-/// Strips trailers, either way: what is stripped from headers, and what RFC 9110, section
-/// 6.5.1, does not permit in trailers.
+/// Strips trailers, either way: what is stripped from headers, what RFC 9110, section 6.5.1,
+/// does not permit in trailers, and the names by which Sealgate marks its own answers.
 pub fn strip_trailers(trailers: &mut HeaderMap) {
     retain(trailers, |name, _| may_be_trailer(name));
 }
@@ -191,7 +197,10 @@ fn is_bare_own_key(value: &HeaderValue) -> bool {
 }
 
 fn may_be_trailer(name: &HeaderName) -> bool {
-    !is_control_header(name) && !is_hop_by_hop(name) && !NOT_IN_TRAILERS.contains(&name.as_str())
+    let own = name.as_str().starts_with(OWN_NAME_PREFIX) || name == REQUEST_ID;
+    !own && !is_control_header(name)
+        && !is_hop_by_hop(name)
+        && !NOT_IN_TRAILERS.contains(&name.as_str())
 }
 
 /// The headers that `Connection` names, as far as they are there and can be named away. What

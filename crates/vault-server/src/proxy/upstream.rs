@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use credential_injector::egress::{EgressConnector, EgressError, ResolveError};
 use credential_injector::{Host, OutboundRequest, Scheme, Target};
-use http::header::HOST;
-use http::{Request, Response, StatusCode, Version};
+use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
+use http::{HeaderMap, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use hyper::client::conn::{TrySendError, http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -57,6 +57,8 @@ pub(crate) enum UpstreamError {
     Exchange(#[from] hyper::Error),
     #[error("the upstream changed the protocol")]
     Switched,
+    #[error("the answer's length can be read in two ways")]
+    Framing,
 }
 
 type Sent = Result<Response<Incoming>, TrySendError<Request<UpBody>>>;
@@ -125,6 +127,7 @@ impl Upstream {
         let mut lease = self.pool.adopt(key, sender);
         let sent = exchange(&mut lease.sender, &target, request).await;
         let response = sent.map_err(TrySendError::into_error)?;
+        check_framing(response.headers())?;
         Ok((response, lease))
     }
 
@@ -153,7 +156,25 @@ fn answered(
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
         return Err(UpstreamError::Switched);
     }
+    check_framing(response.headers())?;
     Ok((response, lease))
+}
+
+/// Refuses an answer whose body could end in two places, or is in a coding that nobody here
+/// takes off (RFC 9112 section 6.3). The HTTP library reads by the last coding alone and would
+/// leave a false `Content-Length` in place.
+fn check_framing(headers: &HeaderMap) -> Result<(), UpstreamError> {
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    let chunked_alone = match (codings.next(), codings.next()) {
+        (None, _) => return Ok(()),
+        (Some(only), None) => only.as_bytes().eq_ignore_ascii_case(b"chunked"),
+        _ => false,
+    };
+    if chunked_alone && !headers.contains_key(CONTENT_LENGTH) {
+        Ok(())
+    } else {
+        Err(UpstreamError::Framing)
+    }
 }
 
 /// The name that the certificate must be for, from the same value that was dialled.
@@ -229,7 +250,7 @@ impl From<UpstreamError> for Problem {
                 "No trusted TLS connection to the upstream could be made.",
             ),
             UpstreamError::TimedOut => too_slow(),
-            UpstreamError::Switched => unusable(),
+            UpstreamError::Switched | UpstreamError::Framing => unusable(),
             UpstreamError::Exchange(error) => exchange_problem(&error),
         }
     }

@@ -155,3 +155,38 @@ async fn a_stale_kept_connection_is_replaced_unseen() {
         assert_eq!((answer.status, upstream.connections()), (200, n));
     }
 }
+
+#[tokio::test]
+async fn an_answer_whose_length_is_in_doubt_is_refused() {
+    const CHUNKS: &str = "5\r\nhello\r\n0\r\n\r\n";
+    let server = TestServer::start(|_| {}).await;
+    for (framing, fine) in [
+        ("Transfer-Encoding: chunked", true),
+        ("Transfer-Encoding: Chunked", true),
+        ("Content-Length: 2\r\nTransfer-Encoding: chunked", false),
+        ("Transfer-Encoding: chunked\r\nContent-Length: 2", false),
+        ("Transfer-Encoding: gzip, chunked", false),
+        (
+            "Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked",
+            false,
+        ),
+        ("Transfer-Encoding: chunked, chunked", false),
+        ("Transfer-Encoding: gzip", false),
+        ("Transfer-Encoding: identity", false),
+    ] {
+        let text = format!("HTTP/1.1 200 OK\r\n{framing}\r\n\r\n{CHUNKS}");
+        let (upstream, _) = RawUpstream::answering(text.leak()).await;
+        let answer = get(&server, &upstream.url("/"), &[]).await;
+        if fine {
+            assert_eq!(answer.status, 200, "{framing}: {answer:?}");
+            assert_eq!(answer.body, CHUNKS, "{framing}");
+        } else {
+            assert_eq!(
+                answer.header("x-sealgate-error"),
+                Some("upstream_protocol"),
+                "{framing}: {answer:?}"
+            );
+            answer.is_problem(502, "upstream_protocol");
+        }
+    }
+}
