@@ -131,14 +131,28 @@ fn read_id(value: &HeaderValue) -> Result<Uuid, Problem> {
     id.ok_or_else(|| Problem::new(Code::MalformedRequest, "X-Credential-ID is not a UUID."))
 }
 
-/// Reads how long to wait for the first byte of the answer: whole seconds from 1 to the
-/// configured maximum, or the configured default.
+/// How long the first byte of an answer may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Patience {
+    /// After the last piece of the request's body.
+    pub still: Duration,
+    /// In all, whatever moves meanwhile.
+    pub total: Duration,
+}
+
+/// Reads how long to wait for the first byte of the answer. A time that is asked for, whole
+/// seconds from 1 to the configured maximum, is the time in all. Without one the configured
+/// default counts from the end of the request's body, and the maximum is the time in all: an
+/// upload may take longer than an answer.
 ///
 /// # Errors
 /// `malformed_request`.
-pub fn read_timeout(headers: &HeaderMap, limits: &Limits) -> Result<Duration, Problem> {
+pub fn read_timeout(headers: &HeaderMap, limits: &Limits) -> Result<Patience, Problem> {
     let Some(value) = at_most_one(headers, &X_PROXY_TIMEOUT)? else {
-        return Ok(limits.proxy_first_byte_timeout);
+        return Ok(Patience {
+            still: limits.proxy_first_byte_timeout,
+            total: limits.proxy_first_byte_timeout_max,
+        });
     };
     let digits = value.as_bytes();
     let plain = digits.len() <= TIMEOUT_DIGITS_MAX && digits.iter().all(u8::is_ascii_digit);
@@ -147,6 +161,10 @@ pub fn read_timeout(headers: &HeaderMap, limits: &Limits) -> Result<Duration, Pr
         .and_then(|text| text.parse().ok())
         .map(Duration::from_secs)
         .filter(|wanted| !wanted.is_zero() && *wanted <= limits.proxy_first_byte_timeout_max)
+        .map(|total| Patience {
+            still: total,
+            total,
+        })
         .ok_or_else(|| {
             Problem::new(
                 Code::MalformedRequest,
@@ -212,10 +230,19 @@ mod tests {
         let read = |text: &str| read_timeout(&map(&[("x-proxy-timeout", text)]), &limits);
         assert_eq!(
             read_timeout(&map(&[]), &limits),
-            Ok(limits.proxy_first_byte_timeout)
+            Ok(Patience {
+                still: limits.proxy_first_byte_timeout,
+                total: limits.proxy_first_byte_timeout_max,
+            })
         );
-        assert_eq!(read("1"), Ok(Duration::from_secs(1)));
-        assert_eq!(read("600"), Ok(Duration::from_secs(600)));
+        for seconds in [1, 600] {
+            let total = Duration::from_secs(seconds);
+            let asked = Patience {
+                still: total,
+                total,
+            };
+            assert_eq!(read(&seconds.to_string()), Ok(asked));
+        }
         for refused in [
             "",
             "0",

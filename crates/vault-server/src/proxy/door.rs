@@ -67,7 +67,7 @@ impl Door {
         {
             return Err(target_is_self());
         }
-        let timeout = read_timeout(request.headers(), limits)?;
+        let patience = read_timeout(request.headers(), limits)?;
         let choice = read_choice(request.headers())?;
         let is_identity = matches!(choice, Choice::Identity(_));
         let passphrase = read_passphrase(request.headers())?;
@@ -100,7 +100,7 @@ impl Door {
         };
         let (answer, lease) = tokio::select! {
             answer = sending => answer.inspect_err(|error| note_failure(&host, error))?,
-            () = progress.stands_still_for(timeout) => return Err(too_slow()),
+            () = progress.exhausts(patience) => return Err(too_slow()),
         };
         progress.answered();
 

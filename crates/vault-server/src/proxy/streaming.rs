@@ -19,6 +19,7 @@ use hyper::body::Incoming;
 use tokio::time::Instant;
 
 use super::continue_gate::{ContinueGate, Waiting};
+use super::control::Patience;
 use super::pool::Lease;
 use crate::config::Limits;
 use crate::layers::body::{Pace, PacedBody};
@@ -45,7 +46,7 @@ impl Progress {
         self.answered.store(true, Ordering::Relaxed);
     }
 
-    /// Ready once the upstream has taken nothing and answered nothing for `timeout`.
+    /// Ready once nothing has moved for `timeout`.
     pub(crate) async fn stands_still_for(&self, timeout: Duration) {
         loop {
             let due = self.last() + timeout;
@@ -54,6 +55,13 @@ impl Progress {
             }
             tokio::time::sleep_until(due).await;
         }
+    }
+
+    /// Ready once nothing has moved for too long, or all of it took too long.
+    pub(crate) async fn exhausts(&self, patience: Patience) {
+        let standstill = self.stands_still_for(patience.still);
+        // Either end is one.
+        let _ = tokio::time::timeout(patience.total, standstill).await;
     }
 
     /// Something moved.
@@ -208,5 +216,39 @@ fn without_hop_trailers(frame: Frame<Bytes>) -> Frame<Bytes> {
             Frame::trailers(trailers)
         }
         Err(frame) => frame,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Seconds until patience ends while a piece of the body moves every second, `moves` times.
+    async fn seconds_until_the_end(moves: u64, still: u64, total: u64) -> u64 {
+        let progress = Progress::new();
+        let moving = Arc::clone(&progress);
+        let body = tokio::spawn(async move {
+            for _ in 0..moves {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                moving.note();
+            }
+        });
+        let started = Instant::now();
+        let patience = Patience {
+            still: Duration::from_secs(still),
+            total: Duration::from_secs(total),
+        };
+        progress.exhausts(patience).await;
+        body.abort();
+        started.elapsed().as_secs()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_moving_body_extends_the_wait_within_the_time_in_all() {
+        assert_eq!(seconds_until_the_end(0, 30, 600).await, 30);
+        assert_eq!(seconds_until_the_end(100, 30, 600).await, 130);
+        assert_eq!(seconds_until_the_end(10_000, 30, 600).await, 600);
+        // Asked for: nothing extends it.
+        assert_eq!(seconds_until_the_end(10_000, 5, 5).await, 5);
     }
 }
