@@ -172,7 +172,7 @@ pub async fn open(config: &Config) -> Result<Opened, BootstrapError> {
 
 /// Makes data directory, database and root key file, and prepares a root API key, which is
 /// shown once and there after [`Installation::complete`]. May be repeated until the first
-/// organisation exists.
+/// organisation exists; each time makes one more root API key, and earlier ones stay valid.
 ///
 /// # Errors
 /// [`BootstrapError`]; `AlreadyInitialised` once there is an organisation.
