@@ -143,6 +143,11 @@ impl Problem {
                 HeaderValue::from_static("Bearer realm=\"sealgate\""),
             );
         }
+        if self.status() == StatusCode::PAYLOAD_TOO_LARGE {
+            // The rest of the body may not be read, so the connection ends with this answer;
+            // a client that is not told would send its next request into the closing.
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
         if let Some(seconds) = self.retry_after_seconds {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
