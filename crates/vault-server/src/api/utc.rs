@@ -1,4 +1,4 @@
-//! Times in JSON: RFC 3339 with an offset in, UTC with milliseconds out.
+//! Times in JSON: RFC 3339 with an offset in, UTC to the millisecond out (trailing zeros left out).
 
 use serde::{Serialize, Serializer};
 use time::format_description::well_known::Rfc3339;

@@ -6,8 +6,8 @@
 //! Promise: the MAC covers the table's name and every column, taken apart by name below, so
 //! that a new column does not compile until it is covered. Whoever can write the database
 //! cannot swap public keys, plant API keys, raise a role or move contents between records.
-//! Not here: wraps and account boxes, which authenticate their place by themselves, and
-//! replay of a whole older row.
+//! Not here: wraps and account boxes, which authenticate their place by themselves; the
+//! store's own share counter, which only orders writes; and replay of a whole older row.
 
 use std::sync::Arc;
 
