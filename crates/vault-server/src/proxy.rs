@@ -29,6 +29,7 @@ pub mod control;
 mod decide;
 mod door;
 mod pool;
+mod retry;
 mod scrub;
 mod scrub_body;
 mod setup;

@@ -63,6 +63,14 @@ pub mod defaults {
     pub const PROXY_STREAM_IDLE_SECONDS: u64 = 900;
     /// A WebSocket tunnel ends after this, however busy it is.
     pub const PROXY_TUNNEL_TOTAL_SECONDS: u64 = 12 * 60 * 60;
+    /// The most that `X-Retry-Count` may ask for.
+    pub const RETRY_COUNT_MAX: u32 = 5;
+    /// Pause before another try, when `X-Retry-Delay` does not say.
+    pub const RETRY_DELAY_MILLISECONDS: u64 = 200;
+    /// The most that `X-Retry-Delay` may ask for.
+    pub const RETRY_DELAY_MAX_MILLISECONDS: u64 = 10_000;
+    /// Body that is kept for another try.
+    pub const RETRY_BODY_BYTES_MAX: usize = 64 * 1_024;
     /// Idle upstream connections kept per origin and organisation, per worker.
     pub const POOL_IDLE_PER_ORIGIN_MAX: usize = 32;
     /// Idle upstream connections kept in total, per worker.

@@ -11,7 +11,11 @@ use http::header::{HeaderName, HeaderValue};
 use secrecy::SecretSlice;
 use uuid::Uuid;
 
+use super::retry::Retry;
 use crate::config::Limits;
+use crate::config::defaults::{
+    RETRY_COUNT_MAX, RETRY_DELAY_MAX_MILLISECONDS, RETRY_DELAY_MILLISECONDS,
+};
 use crate::layers::secret_headers::one_secret;
 use crate::problem::{Code, Problem};
 
@@ -25,6 +29,11 @@ pub const X_PROXY_MASTER_KEY: HeaderName = HeaderName::from_static("x-proxy-mast
 pub const X_CREDENTIAL_ID: HeaderName = HeaderName::from_static("x-credential-id");
 /// Seconds to wait for the first byte of the answer.
 pub const X_PROXY_TIMEOUT: HeaderName = HeaderName::from_static("x-proxy-timeout");
+
+/// How often to try again.
+pub const X_RETRY_COUNT: HeaderName = HeaderName::from_static("x-retry-count");
+/// Milliseconds to wait before trying again.
+pub const X_RETRY_DELAY: HeaderName = HeaderName::from_static("x-retry-delay");
 
 /// Digits of the largest timeout that is read.
 const TIMEOUT_DIGITS_MAX: usize = 6;
@@ -173,6 +182,42 @@ pub fn read_timeout(headers: &HeaderMap, limits: &Limits) -> Result<Patience, Pr
         })
 }
 
+/// Reads whether and how to try again; `None` unless asked for. The delay is in milliseconds.
+///
+/// # Errors
+/// `malformed_request`: no whole number, over its maximum, or a delay without a count.
+pub fn read_retry(headers: &HeaderMap) -> Result<Option<Retry>, Problem> {
+    let refused = || {
+        Problem::new(
+            Code::MalformedRequest,
+            "X-Retry-Count or X-Retry-Delay is not a whole number in the permitted range.",
+        )
+    };
+    let number = |name: &HeaderName, max: u64| -> Result<Option<u64>, Problem> {
+        let Some(value) = at_most_one(headers, name)? else {
+            return Ok(None);
+        };
+        let digits = value.as_bytes();
+        let plain = digits.len() <= TIMEOUT_DIGITS_MAX && digits.iter().all(u8::is_ascii_digit);
+        let text = value.to_str().ok().filter(|_| plain);
+        let read = text.and_then(|text| text.parse().ok());
+        read.filter(|number| *number <= max)
+            .map(Some)
+            .ok_or_else(refused)
+    };
+    let count = number(&X_RETRY_COUNT, u64::from(RETRY_COUNT_MAX))?;
+    let delay = number(&X_RETRY_DELAY, RETRY_DELAY_MAX_MILLISECONDS)?;
+    let milliseconds = delay.unwrap_or(RETRY_DELAY_MILLISECONDS);
+    match count.map(u32::try_from) {
+        None if delay.is_none() => Ok(None),
+        Some(Ok(count)) => Ok(Some(Retry {
+            count,
+            delay: Duration::from_millis(milliseconds),
+        })),
+        _ => Err(refused()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -259,5 +304,38 @@ mod tests {
                 "{refused}"
             );
         }
+    }
+
+    #[test]
+    fn retries() {
+        let check = |headers: &[(&'static str, &str)],
+                     expected: Result<Option<(u32, u64)>, Code>| {
+            let expected = expected.map(|wanted| {
+                wanted.map(|(count, milliseconds)| Retry {
+                    count,
+                    delay: Duration::from_millis(milliseconds),
+                })
+            });
+            let found = read_retry(&map(headers)).map_err(|problem| problem.code());
+            assert_eq!(found, expected, "{headers:?}");
+        };
+        check(&[], Ok(None));
+        check(&[("x-retry-count", "0")], Ok(Some((0, 200))));
+        check(
+            &[("x-retry-count", "5"), ("x-retry-delay", "10000")],
+            Ok(Some((5, 10_000))),
+        );
+        for refused in ["6", "-1", "+1", "1.5", "", "99999999999999999999"] {
+            check(&[("x-retry-count", refused)], Err(Code::MalformedRequest));
+        }
+        check(&[("x-retry-delay", "1")], Err(Code::MalformedRequest));
+        check(
+            &[("x-retry-count", "1"), ("x-retry-delay", "10001")],
+            Err(Code::MalformedRequest),
+        );
+        check(
+            &[("x-retry-count", "1"), ("x-retry-count", "1")],
+            Err(Code::MalformedRequest),
+        );
     }
 }

@@ -7,7 +7,7 @@ use std::error::Error;
 use std::sync::Arc;
 
 use axum::body::Body;
-use credential_injector::strip_response;
+use credential_injector::{Outbound, OutboundRequest, strip_response};
 use http::header::{CONNECTION, HeaderValue};
 use http::{Response, StatusCode, Version};
 use http_body::Body as _;
@@ -15,9 +15,10 @@ use hyper::body::Incoming;
 use vault_store::OrgId;
 
 use super::continue_gate::ContinueGate;
-use super::control::{Choice, read_choice, read_passphrase, read_target, read_timeout};
+use super::control::{Choice, read_choice, read_passphrase, read_retry, read_target, read_timeout};
 use super::decide::decide;
 use super::pool::Lease;
+use super::retry::{Going, Replay, is_worth};
 use super::scrub::Scrub;
 use super::setup::ProxySetup;
 use super::streaming::{DownBody, Progress, UpBody};
@@ -81,25 +82,35 @@ impl Door {
         let host = outbound.target().host().to_string();
         let request_id = request.extensions().get::<RequestId>().copied();
         let progress = Progress::new();
-        let body_progress = Arc::clone(&progress);
         let scrub = Scrub::prepare(
             &outbound,
             request.headers_mut(),
             self.setup.keep_accept_encoding,
         );
-        let gate = ContinueGate::wanted(request.version(), request.headers());
-        let body_gate = gate.clone();
-        let mut request = request.map(|body| UpBody::new(body, limits, body_progress, body_gate));
-        open_at_100(&mut request, gate.clone());
-        let outbound = outbound.apply(request)?;
+        let retry = read_retry(request.headers())?.filter(|_| upgrade.is_none());
+        let going = Going::choose(retry, request, limits).await?;
+        let gate = going.gate();
         let sending = async {
-            match upgrade {
-                Some(_) => self.upstream.send_upgrade(org_id, outbound).await,
-                None => self.upstream.send(org_id, outbound).await,
-            }
+            let sent = match going {
+                Going::Kept(replay) => {
+                    self.send_kept(org_id, &outbound, &replay, &progress)
+                        .await?
+                }
+                Going::Once(request) => {
+                    let request = self.prepare(outbound, request, &progress, gate.clone())?;
+                    match upgrade {
+                        Some(_) => self.upstream.send_upgrade(org_id, request).await,
+                        None => self.upstream.send(org_id, request).await,
+                    }
+                }
+            };
+            sent.map_err(|error| {
+                note_failure(&host, &error);
+                Problem::from(error)
+            })
         };
         let (answer, lease) = tokio::select! {
-            answer = sending => answer.inspect_err(|error| note_failure(&host, error))?,
+            answer = sending => answer?,
             () = progress.exhausts(patience) => return Err(too_slow()),
         };
         progress.answered();
@@ -114,6 +125,43 @@ impl Door {
         }
         response.extensions_mut().insert(ProxiedHost(host));
         Ok(response)
+    }
+
+    /// Makes the upstream's request of the client's.
+    fn prepare(
+        &self,
+        outbound: Outbound,
+        request: Request,
+        progress: &Arc<Progress>,
+        gate: Option<Arc<ContinueGate>>,
+    ) -> Result<OutboundRequest<UpBody>, Problem> {
+        let limits = &self.setup.limits;
+        let (body_progress, body_gate) = (Arc::clone(progress), gate.clone());
+        let mut request = request.map(|body| UpBody::new(body, limits, body_progress, body_gate));
+        open_at_100(&mut request, gate);
+        Ok(outbound.apply(request)?)
+    }
+
+    /// Sends a kept request as often as it takes and is permitted, always to the same target.
+    async fn send_kept(
+        &self,
+        org_id: OrgId,
+        outbound: &Outbound,
+        replay: &Replay,
+        progress: &Arc<Progress>,
+    ) -> Result<Result<(Response<Incoming>, Lease), UpstreamError>, Problem> {
+        let mut left = replay.retry.count;
+        loop {
+            let request = self.prepare(outbound.clone(), replay.request(), progress, None)?;
+            let outcome = self.upstream.send(org_id, request).await;
+            if left == 0 || !is_worth(&outcome) {
+                return Ok(outcome);
+            }
+            // Dropping an unread answer closes its connection.
+            drop(outcome);
+            left -= 1;
+            tokio::time::sleep(replay.retry.delay).await;
+        }
     }
 }
 

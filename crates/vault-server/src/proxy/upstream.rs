@@ -61,6 +61,25 @@ pub(crate) enum UpstreamError {
     Framing,
 }
 
+impl UpstreamError {
+    /// Whether the fault may be gone in a moment: not one of the client's, of the rules or of
+    /// the upstream's certificate.
+    pub(crate) fn is_passing(&self) -> bool {
+        match self {
+            Self::Egress(error) => matches!(
+                egress_problem(error).code(),
+                Code::UpstreamUnreachable | Code::UpstreamTimeout
+            ),
+            Self::TimedOut => true,
+            Self::Exchange(error) => matches!(
+                exchange_problem(error).code(),
+                Code::UpstreamUnreachable | Code::UpstreamTimeout
+            ),
+            Self::Tls(_) | Self::Switched | Self::Framing => false,
+        }
+    }
+}
+
 type Sent = Result<Response<Incoming>, TrySendError<Request<UpBody>>>;
 
 impl Upstream {

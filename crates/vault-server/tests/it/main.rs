@@ -36,6 +36,7 @@ mod proxy_failures;
 mod proxy_fidelity;
 mod proxy_framing;
 mod proxy_http2;
+mod proxy_retry;
 mod proxy_streaming;
 mod proxy_upgrade;
 mod shutdown;
