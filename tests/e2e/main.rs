@@ -6,6 +6,7 @@
 mod canary;
 mod crash;
 mod first_start;
+mod memory;
 mod operator;
 mod secret_offloading;
 mod support;

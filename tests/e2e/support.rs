@@ -93,6 +93,14 @@ impl Sealgate {
         String::from_utf8_lossy(&self.log.lock().unwrap()).into_owned()
     }
 
+    /// Memory of the process that is in RAM (proc_pid_statm(5)), in bytes.
+    pub(crate) fn resident_bytes(&self) -> u64 {
+        const PAGE_BYTES: u64 = 4096;
+        let statm = std::fs::read_to_string(format!("/proc/{}/statm", self.child.id())).unwrap();
+        let pages = statm.split(' ').nth(1).unwrap();
+        pages.parse::<u64>().unwrap() * PAGE_BYTES
+    }
+
     /// `kill -9`.
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();

@@ -137,6 +137,10 @@ struct LimitArgs {
     #[arg(long, env = "SEALGATE_API_BODY_BYTES_MAX", default_value_t = defaults::API_BODY_BYTES_MAX)]
     api_body_bytes_max: usize,
 
+    /// Bytes of API bodies in memory at once, all calls together.
+    #[arg(long, env = "SEALGATE_COLLECTED_BYTES_MAX", default_value_t = defaults::COLLECTED_BYTES_MAX)]
+    collected_bytes_max: usize,
+
     /// Bytes of the body of one proxied request.
     #[arg(long, env = "SEALGATE_PROXY_BODY_BYTES_MAX", default_value_t = defaults::PROXY_BODY_BYTES_MAX)]
     proxy_body_bytes_max: u64,
@@ -145,7 +149,7 @@ struct LimitArgs {
     #[arg(long, env = "SEALGATE_PROXY_CONNECT_TIMEOUT", default_value_t = defaults::PROXY_CONNECT_TIMEOUT_SECONDS)]
     proxy_connect_timeout: u64,
 
-    /// Seconds without progress until an upstream's answer must begin.
+    /// Seconds from the end of a request's body until an upstream's answer must begin.
     #[arg(long, env = "SEALGATE_PROXY_FIRST_BYTE_TIMEOUT", default_value_t = defaults::PROXY_FIRST_BYTE_TIMEOUT_SECONDS)]
     proxy_first_byte_timeout: u64,
 
@@ -276,6 +280,7 @@ impl LimitArgs {
             requests_in_flight_max: self.requests_in_flight_max,
             header_bytes_max: self.header_bytes_max,
             api_body_bytes_max: self.api_body_bytes_max,
+            collected_bytes_max: self.collected_bytes_max,
             proxy_body_bytes_max: self.proxy_body_bytes_max,
             proxy_connect_timeout: Duration::from_secs(self.proxy_connect_timeout),
             proxy_first_byte_timeout: Duration::from_secs(self.proxy_first_byte_timeout),

@@ -3,6 +3,7 @@
 pub mod authenticate;
 pub mod body;
 pub mod check_head;
+pub mod collected_body;
 pub mod hide_headers;
 pub mod limit_in_flight;
 pub mod presented_key;
@@ -12,7 +13,7 @@ pub mod secret_headers;
 pub mod trace;
 
 pub use authenticate::{AuthenticateError, Authenticator};
-pub use body::read_body;
+pub use collected_body::{BodyBudget, CollectedBody, read_body};
 pub use presented_key::PresentedKey;
 pub use request_id::RequestId;
 pub use secret_headers::{NewUserSecret, UserSecret};

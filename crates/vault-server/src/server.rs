@@ -12,6 +12,7 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 
 use crate::config::{Config, ConfigError};
+use crate::layers::BodyBudget;
 use crate::layers::limit_in_flight::LimitInFlightLayer;
 use crate::proxy::{ProxySetup, ProxySetupError};
 use crate::serve::tls::{TlsError, acceptor};
@@ -73,6 +74,7 @@ impl Server {
             proxy: ProxySetup::new(&config, local_addr)?.with_vault(services.vault.clone()),
             peers: Arc::new(Peers::new(limits)),
             in_flight: LimitInFlightLayer::new(limits.requests_in_flight_max),
+            bodies: BodyBudget::new(limits.collected_bytes_max),
             services,
             tls,
             stopping,

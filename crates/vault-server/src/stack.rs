@@ -21,7 +21,7 @@ use crate::layers::limit_in_flight::LimitInFlightLayer;
 use crate::layers::request_id::AssignRequestIdLayer;
 use crate::layers::rescue::{RescueErrorsLayer, secure};
 use crate::layers::trace::TraceLayer;
-use crate::layers::{Authenticator, BoxFuture, Request, Response};
+use crate::layers::{Authenticator, BodyBudget, BoxFuture, Request, Response};
 use crate::problem::{PROBLEM_MEDIA_TYPE, Problem};
 use crate::proxy::{Door, is_for_the_door};
 use crate::vault::Vault;
@@ -42,6 +42,7 @@ pub(crate) fn compose(
     services: &Services,
     limits: &Limits,
     in_flight: LimitInFlightLayer,
+    bodies: BodyBudget,
     door: Door,
 ) -> impl Service<
     Request,
@@ -69,6 +70,7 @@ pub(crate) fn compose(
         .service(Doors {
             api: routes(services, limits),
             pace: Pace::strict(limits),
+            bodies,
             door,
         })
 }
@@ -100,6 +102,7 @@ async fn remember_route(
 struct Doors {
     api: Router,
     pace: Pace,
+    bodies: BodyBudget,
     door: Door,
 }
 
@@ -118,7 +121,7 @@ impl Service<Request> for Doors {
         }
         let pace = self.pace.clone();
         let paced = request.map(|body| Body::new(PacedBody::new(body, pace)));
-        let answer = self.api.call(paced);
+        let answer = self.bodies.govern(self.api.call(paced));
         Box::pin(async move {
             let Ok(response) = answer.await;
             Ok(finish(response))

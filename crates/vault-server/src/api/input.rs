@@ -2,31 +2,29 @@
 //!
 //! Promise: every text that is refused is refused with a fixed sentence; the words of the
 //! parsers, which may quote input, are dropped here. Unknown fields and parameters, and fields
-//! given twice, are refused. Bodies are wiped when they are dropped, as far as one buffer goes:
-//! what the connection held before is out of reach.
+//! given twice, are refused. Bodies are wiped when they are dropped; what the connection held
+//! before is out of reach.
 
 use axum::body::Body;
 use axum::extract::{FromRequestParts, Query};
-use bytes::Bytes;
 use http::request::Parts;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
-use zeroize::Zeroize;
 
-use crate::layers::read_body;
+use crate::layers::{CollectedBody, read_body};
 use crate::problem::{Code, Problem};
 use crate::vault::limits::{LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX};
 use crate::vault::value_name::ValueName;
 
-/// A collected body.
-pub struct SecretBody(Bytes);
+/// A collected body, wiped when dropped.
+pub struct SecretBody(CollectedBody);
 
 impl SecretBody {
     /// Collects at most `bytes_max` bytes.
     ///
     /// # Errors
-    /// `too_large`, `request_timeout`, or `malformed_request` for a body that broke off.
+    /// `too_large`, `overloaded`, `request_timeout`, or `malformed_request` for a body that broke off.
     pub async fn read(body: Body, bytes_max: usize) -> Result<Self, Problem> {
         read_body(body, bytes_max).await.map(Self)
     }
@@ -34,15 +32,7 @@ impl SecretBody {
     /// The bytes.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
-        &self.0
-    }
-}
-
-impl Drop for SecretBody {
-    fn drop(&mut self) {
-        if let Ok(mut owned) = std::mem::take(&mut self.0).try_into_mut() {
-            owned.as_mut().zeroize();
-        }
+        self.0.as_bytes()
     }
 }
 

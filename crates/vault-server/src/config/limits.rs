@@ -34,7 +34,7 @@ pub mod defaults {
     /// Header fields of one request.
     pub const HEADER_COUNT_MAX: usize = 100;
     /// Bytes of one request head; also the read buffer, which bounds unread pipelines.
-    pub const HEADER_BYTES_MAX: usize = 64 * 1_024;
+    pub const HEADER_BYTES_MAX: usize = 32 * 1_024;
     /// HTTP/2 streams open at once on one connection.
     pub const HTTP2_STREAMS_MAX: u32 = 128;
     /// HTTP/2 resets that the peer provokes before the connection ends (CVE-2025-8671).
@@ -51,13 +51,16 @@ pub mod defaults {
     pub const REQUESTS_IN_FLIGHT_MAX: usize = 4_096;
     /// Body of one API call that is collected in memory.
     pub const API_BODY_BYTES_MAX: usize = 2 * 1_024 * 1_024;
+    /// Bodies of API calls that are collected in memory at once, all together.
+    pub const COLLECTED_BYTES_MAX: usize = 64 * 1_024 * 1_024;
     /// Body of one proxied request; streamed, never collected.
     pub const PROXY_BODY_BYTES_MAX: u64 = 16 * 1_024 * 1_024 * 1_024;
     /// From the decision to dial to a finished TLS handshake with the upstream.
     pub const PROXY_CONNECT_TIMEOUT_SECONDS: u64 = 10;
-    /// Without progress until the first byte of the upstream's answer.
+    /// From the end of the request's body to the first byte of the upstream's answer.
     pub const PROXY_FIRST_BYTE_TIMEOUT_SECONDS: u64 = 30;
-    /// The most that `X-Proxy-Timeout` may ask for.
+    /// From the request to the first byte of the upstream's answer, whatever moves meanwhile;
+    /// the most that `X-Proxy-Timeout` may ask for.
     pub const PROXY_FIRST_BYTE_TIMEOUT_MAX_SECONDS: u64 = 600;
     /// A streaming answer, or a body sent beside one, may be silent this long.
     pub const PROXY_STREAM_IDLE_SECONDS: u64 = 900;
@@ -115,6 +118,7 @@ pub struct Limits {
     pub http2_streams_max: u32,
     pub requests_in_flight_max: usize,
     pub api_body_bytes_max: usize,
+    pub collected_bytes_max: usize,
     pub proxy_body_bytes_max: u64,
     pub proxy_connect_timeout: Duration,
     pub proxy_first_byte_timeout: Duration,
@@ -144,6 +148,7 @@ impl Default for Limits {
             http2_streams_max: HTTP2_STREAMS_MAX,
             requests_in_flight_max: REQUESTS_IN_FLIGHT_MAX,
             api_body_bytes_max: API_BODY_BYTES_MAX,
+            collected_bytes_max: COLLECTED_BYTES_MAX,
             proxy_body_bytes_max: PROXY_BODY_BYTES_MAX,
             proxy_connect_timeout: seconds(PROXY_CONNECT_TIMEOUT_SECONDS),
             proxy_first_byte_timeout: seconds(PROXY_FIRST_BYTE_TIMEOUT_SECONDS),
@@ -185,6 +190,10 @@ impl Limits {
             ("http2_streams_max", self.http2_streams_max > 0),
             ("requests_in_flight_max", self.requests_in_flight_max > 0),
             ("api_body_bytes_max", self.api_body_bytes_max > 0),
+            (
+                "collected_bytes_max",
+                self.collected_bytes_max >= self.api_body_bytes_max,
+            ),
             ("proxy_body_bytes_max", self.proxy_body_bytes_max > 0),
             ("proxy_connect_timeout", within(self.proxy_connect_timeout)),
             (
@@ -224,6 +233,7 @@ mod tests {
         };
         check("connections_max", |l| l.connections_max = 0);
         check("header_bytes_max", |l| l.header_bytes_max = 100);
+        check("collected_bytes_max", |l| l.collected_bytes_max = 1_000);
         check("proxy_stream_idle", |l| l.proxy_stream_idle = Duration::MAX);
         check("drain_timeout", |l| l.drain_timeout = Duration::MAX);
         check("proxy_first_byte_timeout", |l| {

@@ -15,8 +15,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
-use http_body::{Body as _, Frame, SizeHint};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http_body::{Frame, SizeHint};
+use http_body_util::LengthLimitError;
 use tokio::time::{Instant, Sleep};
 
 use crate::config::Limits;
@@ -160,21 +160,6 @@ impl<B> fmt::Debug for PacedBody<B> {
     }
 }
 
-/// Collects at most `bytes_max` bytes of `body`. A declared length over the bound is refused
-/// before a byte is read.
-///
-/// # Errors
-/// `too_large`, `request_timeout`, or `malformed_request` when the transfer broke off.
-pub async fn read_body(body: Body, bytes_max: usize) -> Result<Bytes, Problem> {
-    if body.size_hint().lower() > bytes_max as u64 {
-        return Err(Problem::from_status(http::StatusCode::PAYLOAD_TOO_LARGE));
-    }
-    match Limited::new(body, bytes_max).collect().await {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) => Err(body_problem(error.as_ref())),
-    }
-}
-
 /// What a failed body means to the client.
 #[must_use]
 pub fn body_problem(error: &(dyn Error + 'static)) -> Problem {
@@ -202,6 +187,7 @@ pub(crate) fn caused_by<E: Error + 'static>(error: &(dyn Error + 'static)) -> bo
 #[cfg(test)]
 mod tests {
     use super::*;
+    use http_body_util::BodyExt;
     use http_body_util::channel::Channel;
 
     fn pace(relaxed: bool) -> Pace {
@@ -238,20 +224,5 @@ mod tests {
     async fn a_relaxed_body_may_be_silent_until_the_idle_bound() {
         let took = time_to_refusal(pace(true), Duration::from_secs(600)).await;
         assert_eq!(took.as_secs(), 60);
-    }
-
-    #[tokio::test]
-    async fn collecting_stops_at_the_bound() {
-        let fits = read_body(Body::from("12345"), 5).await.unwrap();
-        assert_eq!(fits, "12345");
-        let refused = read_body(Body::from("123456"), 5).await.unwrap_err();
-        assert_eq!(refused.code(), Code::TooLarge);
-        let (mut sender, unsized_body) = Channel::<Bytes, BodyStalled>::new(6);
-        for _ in 0..6 {
-            sender.send_data(Bytes::from_static(b"x")).await.unwrap();
-        }
-        let unsized_body = Body::new(unsized_body);
-        let refused = read_body(unsized_body, 5).await.unwrap_err();
-        assert_eq!(refused.code(), Code::TooLarge);
     }
 }

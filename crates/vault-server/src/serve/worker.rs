@@ -19,6 +19,7 @@ use super::place::Place;
 use super::stall_io::StallIo;
 use super::watch::WatchLimits;
 use crate::config::Config;
+use crate::layers::BodyBudget;
 use crate::layers::limit_in_flight::LimitInFlightLayer;
 use crate::proxy::{Door, ProxySetup};
 use crate::stack::{Services, compose};
@@ -34,6 +35,7 @@ pub(crate) struct WorkerSetup {
     pub(crate) tls: Option<TlsAcceptor>,
     pub(crate) peers: Arc<Peers>,
     pub(crate) in_flight: LimitInFlightLayer,
+    pub(crate) bodies: BodyBudget,
     pub(crate) proxy: ProxySetup,
     pub(crate) stopping: watch::Receiver<bool>,
 }
@@ -84,6 +86,7 @@ impl Worker {
             &setup.services,
             &setup.config.limits,
             setup.in_flight.clone(),
+            setup.bodies.clone(),
             door,
         );
         let builder = Arc::new(http_builder(&setup.config.limits));

@@ -73,7 +73,7 @@ async fn a_slow_body_is_refused_even_if_it_trickles() {
     let collect = |body: Body| async move {
         read_body(body, 1_000_000)
             .await
-            .map(|b| b.len().to_string())
+            .map(|b| b.as_bytes().len().to_string())
     };
     let routes = axum::Router::new().route("/", post(collect));
     let server = TestServer::start_with(short, routes).await;

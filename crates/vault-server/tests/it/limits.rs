@@ -23,7 +23,7 @@ fn routes() -> axum::Router {
             post(|body: axum::body::Body| async move {
                 read_body(body, BODY_BYTES_MAX)
                     .await
-                    .map(|bytes| bytes.len().to_string())
+                    .map(|body| body.as_bytes().len().to_string())
             }),
         )
 }
