@@ -117,7 +117,7 @@ impl Service<Request> for Doors {
 
     fn call(&mut self, request: Request) -> BoxFuture {
         if is_for_the_door(request.headers()) {
-            return self.door.pass(request);
+            return Box::pin(self.bodies.govern(self.door.pass(request)));
         }
         let pace = self.pace.clone();
         let paced = request.map(|body| Body::new(PacedBody::new(body, pace)));

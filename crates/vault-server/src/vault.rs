@@ -13,6 +13,7 @@ pub mod attempts;
 pub mod authentication;
 pub mod bootstrap;
 pub mod clock;
+mod commit;
 pub mod credentials;
 pub mod error;
 pub mod keys;

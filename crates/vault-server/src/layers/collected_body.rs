@@ -87,6 +87,12 @@ impl CollectedBody {
     }
 }
 
+impl AsRef<[u8]> for CollectedBody {
+    fn as_ref(&self) -> &[u8] {
+        self.as_bytes()
+    }
+}
+
 impl fmt::Debug for CollectedBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CollectedBody").finish_non_exhaustive()

@@ -22,8 +22,8 @@ use super::pool::Lease;
 use super::upstream::UpstreamError;
 use crate::config::Limits;
 use crate::config::defaults::RETRY_BODY_BYTES_MAX;
-use crate::layers::Request;
-use crate::layers::body::{Pace, PacedBody, read_body};
+use crate::layers::body::{Pace, PacedBody};
+use crate::layers::{Request, read_body};
 use crate::problem::Problem;
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -87,7 +87,7 @@ impl Going {
         };
         let (parts, body) = request.into_parts();
         let paced = Body::new(PacedBody::new(body, Pace::strict(limits)));
-        let body = read_body(paced, RETRY_BODY_BYTES_MAX).await?;
+        let body = Bytes::from_owner(read_body(paced, RETRY_BODY_BYTES_MAX).await?);
         Ok(Self::Kept(Replay { retry, parts, body }))
     }
 

@@ -64,7 +64,7 @@ impl Vault {
             keys,
             pairs: vec![pair],
         };
-        match self.store.commit(change.into()).await {
+        match self.commit(change).await {
             Ok(_) => ring.info(),
             Err(StoreError::Conflict {
                 what: conflict::USER_KEYS,
@@ -109,7 +109,7 @@ impl Vault {
         let protected = rekey(&ring.protected_keys()?, &old_kek, &new_kek)
             .map_err(stored("a sealed private key"))?;
         let change = self.rekeyed(&ring, &protection, protected);
-        self.store.commit(change.into()).await?;
+        self.commit(change).await?;
         Ok(KeyInfo {
             protection: form(&protection),
             ..ring.info()?

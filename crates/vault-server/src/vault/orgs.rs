@@ -41,9 +41,7 @@ impl Vault {
         access::root(caller)?;
         check_display_name(name)?;
         let row = self.new_org_row(name);
-        self.store
-            .commit(Change::InsertOrg(row.clone()).into())
-            .await?;
+        self.commit(Change::InsertOrg(row.clone())).await?;
         Ok(row.into())
     }
 

@@ -180,7 +180,7 @@ impl Vault {
             let (row, text) = self.new_api_key(owner)?;
             let key_id = row.key_id;
             let changes = changes.clone().with(Change::InsertApiKey(row));
-            match self.store.commit(changes).await {
+            match self.commit(changes).await {
                 Ok(_) => return Ok((key_id, text)),
                 Err(StoreError::Conflict {
                     what: conflict::API_KEY,

@@ -108,7 +108,7 @@ fn routes() -> axum::Router {
     let collect = |body: Body| async move {
         read_body(body, 64 * 1_024)
             .await
-            .map(|b| b.len().to_string())
+            .map(|b| b.as_bytes().len().to_string())
     };
     let endless = || async {
         let (mut sender, body) = Channel::<Bytes, std::io::Error>::new(1);

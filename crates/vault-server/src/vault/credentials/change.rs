@@ -172,7 +172,7 @@ impl Vault {
             wraps: Vec::new(),
             versions_kept: self.limits.versions_kept,
         };
-        self.store.commit(change.into()).await?;
+        self.commit(change).await?;
         Ok(next.into())
     }
 
@@ -216,7 +216,7 @@ impl Vault {
             credential_id,
             expected_version: row.version,
         };
-        self.store.commit(change.into()).await?;
+        self.commit(change).await?;
         Ok(())
     }
 
@@ -237,7 +237,7 @@ impl Vault {
             expected_version: next.version - 1,
             row: next.clone(),
         };
-        self.store.commit(change.into()).await?;
+        self.commit(change).await?;
         Ok(next.into())
     }
 }

@@ -82,7 +82,7 @@ impl Vault {
             version_row,
             wraps: Vec::new(),
         };
-        self.store.commit(change.into()).await?;
+        self.commit(change).await?;
         Ok(row.into())
     }
 

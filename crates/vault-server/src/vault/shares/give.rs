@@ -88,7 +88,7 @@ impl Vault {
         let version = read.value.current_version;
         let wrap = Holder::of(&row)?.wrap(&data_key, record.record_id, version, &keys)?;
         let change = change(&read.value, old, row, wrap);
-        match self.store.commit(change.into()).await {
+        match self.commit(change).await {
             Ok(_) => Ok(share),
             Err(StoreError::TooLarge(_)) => Err(VaultError::TooManyShares),
             Err(error) => Err(error.into()),

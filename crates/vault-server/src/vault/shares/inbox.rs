@@ -127,7 +127,7 @@ impl Vault {
             let share = self.store.share(share_id).await?;
             let share = share.ok_or(VaultError::NotFound)?;
             self.check_inbound(reader, &share)?;
-            self.store.commit(deletion(&share).into()).await?;
+            self.commit(deletion(&share)).await?;
             Ok(())
         };
         self.turns.retry((reader, share_id), attempt).await

@@ -73,7 +73,7 @@ impl Vault {
             let row = self.value_row(owner, name).await?;
             let row = row.ok_or(VaultError::NotFound)?;
             let share = self.live_share(owner, &row, share_id).await?;
-            self.store.commit(deletion(&share).into()).await?;
+            self.commit(deletion(&share)).await?;
             Ok(())
         };
         self.turns.retry((owner, name.as_str()), attempt).await

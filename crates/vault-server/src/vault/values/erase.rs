@@ -95,7 +95,7 @@ impl Vault {
             record_id: row.record_id,
             expected_version: row.version,
         };
-        self.store.commit(change.into()).await?;
+        self.commit(change).await?;
         Ok(())
     }
 
@@ -139,7 +139,7 @@ impl Vault {
                 ..row
             }),
         };
-        self.store.commit(change.into()).await?;
+        self.commit(change).await?;
         Ok(())
     }
 }

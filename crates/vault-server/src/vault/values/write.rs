@@ -139,7 +139,7 @@ impl Vault {
         if let Some(share) = revoked {
             changes.push(deletion(&share).into());
         }
-        self.store.commit(changes).await?;
+        self.commit(changes).await?;
         Ok(Written {
             version,
             created: now,
