@@ -22,6 +22,7 @@ pub mod orgs;
 pub mod principal;
 pub mod row_integrity;
 pub mod shares;
+mod snapshot;
 mod turns;
 mod unlock;
 pub mod users;
@@ -34,12 +35,13 @@ use std::sync::Arc;
 use hardened_crypto::argon2_pool::Argon2Pool;
 use hardened_crypto::root_key::RootKeyring;
 use tokio::sync::Semaphore;
-use vault_store::Store;
+use vault_store::{ApiKeyAndUser, KeyId, Store};
 
 use self::attempts::AttemptLimiter;
 use self::clock::Clock;
-use self::limits::{VaultLimits, WRONG_SECRET_USERS_MAX};
+use self::limits::{API_KEYS_KEPT_MAX, VaultLimits, WRONG_SECRET_USERS_MAX};
 use self::row_integrity::RowIntegrity;
+use self::snapshot::{Age, Epoch, Snapshot};
 use self::turns::Turns;
 use self::unlock::WrongSecrets;
 
@@ -72,6 +74,8 @@ pub struct Vault {
     wrong_passphrases: Arc<WrongSecrets>,
     turns: Turns,
     box_writes: Arc<Semaphore>,
+    epoch: Arc<Epoch>,
+    known_keys: Snapshot<KeyId, ApiKeyAndUser>,
 }
 
 impl Vault {
@@ -97,6 +101,16 @@ impl Vault {
             wrong_passphrases,
             turns: Turns::new(),
             box_writes: Arc::new(Semaphore::new(BOX_WRITES_MAX)),
+            epoch: Arc::default(),
+            known_keys: Snapshot::new(API_KEYS_KEPT_MAX),
+        }
+    }
+
+    /// How old a kept row may be now.
+    fn age(&self) -> Age {
+        Age {
+            now: self.clock.monotonic(),
+            lifetime: self.limits.snapshot_lifetime,
         }
     }
 

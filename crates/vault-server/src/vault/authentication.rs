@@ -1,7 +1,7 @@
 //! Recognises API keys.
 //!
 //! In: what a request presents. Out: a [`Principal`], as of now: an expired key and a disabled
-//! user are unknown on their next request, because nothing here is cached.
+//! user are unknown on their next request. Known keys are kept in a snapshot (`snapshot.rs`).
 //!
 //! Promise: an id that was never issued costs the same work as a known id with a wrong secret,
 //! and no password hash is ever reached without a valid key. The rows are authenticated before
@@ -43,17 +43,50 @@ impl ApiKeyAuthenticator {
         let key = secret_format::PresentedKey::parse(SecretKind::ApiKey, text)
             .map_err(|_| VaultError::NotFound)?;
         let key_id = KeyId::parse(key.id().as_str()).ok_or(VaultError::NotFound)?;
-        let found = self.vault.store.api_key(key_id).await?;
-        let row = found.as_ref().unwrap_or(&self.decoy);
-        self.vault.integrity.check(&row.key)?;
-        if let Some(user) = &row.user {
-            self.vault.integrity.check(user)?;
+        let kept = self.kept(key_id);
+        if let Ok(principal) = self.judge(&key, kept.as_deref()) {
+            return Ok(principal);
         }
-        let stored = found.as_ref().map(|found| &found.key.key_hash);
+        // What is not kept and what was presented with a wrong secret go the same way from here.
+        let loaded = self.load(key_id).await?;
+        self.judge(&key, loaded.as_deref())
+    }
+
+    /// The caller, if `found` is the key that was presented; the decoy is judged for an absent one.
+    fn judge(
+        &self,
+        presented: &secret_format::PresentedKey,
+        found: Option<&ApiKeyAndUser>,
+    ) -> Result<Principal, VaultError> {
+        let row = found.unwrap_or(&self.decoy);
+        let stored = found.map(|found| &found.key.key_hash);
         let owner = hash_owner(row.key.owner);
-        key_hash::verify(&self.vault.root_keys, &key, owner, stored)
+        key_hash::verify(&self.vault.root_keys, presented, owner, stored)
             .map_err(|_| VaultError::NotFound)?;
         principal(row, self.vault.clock.utc()).ok_or(VaultError::NotFound)
+    }
+
+    fn kept(&self, key_id: KeyId) -> Option<Arc<ApiKeyAndUser>> {
+        let vault = &self.vault;
+        vault.known_keys.kept(&vault.epoch, vault.age(), &key_id)
+    }
+
+    /// An API key and its user, authenticated. The decoy's rows are checked for an absent one.
+    async fn load(&self, key_id: KeyId) -> Result<Option<Arc<ApiKeyAndUser>>, VaultError> {
+        let vault = &self.vault;
+        let load = async {
+            let found = vault.store.api_key(key_id).await?;
+            let row = found.as_ref().unwrap_or(&self.decoy);
+            vault.integrity.check(&row.key)?;
+            if let Some(user) = &row.user {
+                vault.integrity.check(user)?;
+            }
+            Ok(found)
+        };
+        vault
+            .known_keys
+            .load(&vault.epoch, vault.age(), key_id, load)
+            .await
     }
 }
 

@@ -23,6 +23,13 @@ pub const WRONG_SECRETS_MAX: u32 = 10;
 pub const WRONG_SECRET_RECOVERY: Duration = Duration::from_secs(6);
 /// Users whose wrong attempts are remembered at once.
 pub const WRONG_SECRET_USERS_MAX: usize = 65_536;
+/// How long rows that requests start with are kept in memory. Only another writer of the database is
+/// seen as late as that; commits of this process at once.
+pub const SNAPSHOT_LIFETIME: Duration = Duration::from_secs(1);
+/// The most that [`VaultLimits::snapshot_lifetime`] may be raised to.
+pub const SNAPSHOT_LIFETIME_MAX: Duration = Duration::from_secs(60);
+/// API keys kept in memory at once.
+pub const API_KEYS_KEPT_MAX: usize = 16_384;
 /// Rows in one page of a list when the caller asks for no number.
 pub const LIST_LIMIT_DEFAULT: u32 = 100;
 /// Rows in one page of a list at most.
@@ -48,6 +55,8 @@ pub struct VaultLimits {
     pub wrong_secrets_max: u32,
     /// Time that earns one more attempt.
     pub wrong_secret_recovery: Duration,
+    /// How long rows that requests start with are kept in memory; zero keeps none.
+    pub snapshot_lifetime: Duration,
 }
 
 impl Default for VaultLimits {
@@ -61,6 +70,7 @@ impl Default for VaultLimits {
             hash_queue: None,
             wrong_secrets_max: WRONG_SECRETS_MAX,
             wrong_secret_recovery: WRONG_SECRET_RECOVERY,
+            snapshot_lifetime: SNAPSHOT_LIFETIME,
         }
     }
 }
@@ -95,6 +105,10 @@ impl VaultLimits {
             (
                 "wrong_secret_recovery",
                 !self.wrong_secret_recovery.is_zero(),
+            ),
+            (
+                "snapshot_lifetime",
+                self.snapshot_lifetime <= SNAPSHOT_LIFETIME_MAX,
             ),
         ];
         checks.iter().find(|(_, fine)| !fine).map(|(name, _)| *name)
