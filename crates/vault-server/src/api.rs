@@ -3,6 +3,7 @@
 //! In: a [`Vault`]. Out: a router whose OpenAPI document is made of the same handlers.
 //! Not here: who is calling (a layer found out before), status codes of errors (`problem`).
 
+pub mod api_keys;
 pub mod base64;
 pub mod conditions;
 pub mod credentials;
@@ -67,6 +68,7 @@ pub fn router(vault: Arc<Vault>, body_bytes_max: usize, schemes: SchemePolicy) -
         .merge(shares::routes())
         .merge(orgs::routes())
         .merge(users::routes())
+        .merge(api_keys::routes())
         .with_state(ApiState {
             vault,
             body_bytes_max,

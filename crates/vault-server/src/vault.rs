@@ -9,6 +9,7 @@
 //! Not here: JSON, header names, status codes (`api`, `problem`).
 
 mod access;
+pub mod api_keys;
 pub mod attempts;
 pub mod authentication;
 pub mod bootstrap;

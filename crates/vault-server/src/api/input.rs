@@ -6,7 +6,7 @@
 //! before is out of reach.
 
 use axum::body::Body;
-use axum::extract::{FromRequestParts, Query};
+use axum::extract::{FromRequest, FromRequestParts, Query, Request};
 use http::request::Parts;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -157,6 +157,42 @@ impl<S: Send + Sync> FromRequestParts<S> for IdInPath {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let text = axum::extract::Path::<String>::from_request_parts(parts, state).await;
         id(text.as_deref().map_or("", |text| text.as_str())).map(Self)
+    }
+}
+
+/// The two variable segments of a path, both ids.
+#[derive(Debug)]
+pub struct TwoIdsInPath(pub Uuid, pub Uuid);
+
+impl<S: Send + Sync> FromRequestParts<S> for TwoIdsInPath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let texts = axum::extract::Path::<(String, String)>::from_request_parts(parts, state).await;
+        let texts = texts.map(|path| path.0).unwrap_or_default();
+        Ok(Self(id(&texts.0)?, id(&texts.1)?))
+    }
+}
+
+/// For calls that take no body: one that was meant for another call must not go unnoticed.
+#[derive(Debug)]
+pub struct NoBody;
+
+/// A body that is not wanted is read so far, so that the connection can go on.
+const UNWANTED_BODY_BYTES_MAX: usize = 16 * 1024;
+
+impl<S: Send + Sync> FromRequest<S> for NoBody {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        let body = read_body(request.into_body(), UNWANTED_BODY_BYTES_MAX).await?;
+        if body.as_bytes().is_empty() {
+            return Ok(Self);
+        }
+        Err(Problem::new(
+            Code::MalformedRequest,
+            "This call takes no body.",
+        ))
     }
 }
 

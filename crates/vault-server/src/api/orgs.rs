@@ -13,7 +13,7 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 use vault_store::Page;
 
-use super::input::{NoParameters, Parameters, id, json, page_limit};
+use super::input::{IdInPath, NoParameters, Parameters, id, json, page_limit};
 use super::utc::Utc;
 use super::{ApiState, read_json, with_next};
 use crate::problem::Problem;
@@ -22,7 +22,9 @@ use crate::vault::principal::Principal;
 
 /// The routes of this noun.
 pub(super) fn routes() -> OpenApiRouter<ApiState> {
-    OpenApiRouter::new().routes(routes!(create, list))
+    OpenApiRouter::new()
+        .routes(routes!(create, list))
+        .routes(routes!(get))
 }
 
 /// An organisation to make.
@@ -132,4 +134,25 @@ async fn list(
         last,
         limit,
     ))
+}
+
+/// One organisation, for root and its admins.
+#[utoipa::path(
+    get, path = "/admin/orgs/{orgId}", operation_id = "getOrg", tag = "admin",
+    params(("orgId" = Uuid, Path, description = "The organisation")),
+    responses(
+        (status = 200, description = "The organisation", body = OrgDocument),
+        (status = 400, description = "malformed_request, tampered"),
+        (status = 403, description = "forbidden"),
+        (status = 404, description = "not_found: also every other organisation"),
+    ),
+)]
+async fn get(
+    caller: Principal,
+    State(state): State<ApiState>,
+    IdInPath(org_id): IdInPath,
+    _: Parameters<NoParameters>,
+) -> Result<Json<OrgDocument>, Problem> {
+    let org = state.vault.org(&caller, org_id.into()).await?;
+    Ok(Json(org.into()))
 }

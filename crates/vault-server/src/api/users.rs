@@ -1,5 +1,9 @@
 //! `/admin/orgs/{orgId}/users` and `/v1/users`: users of an organisation.
 
+mod change;
+
+pub use change::PatchUserDocument;
+
 use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
@@ -28,6 +32,7 @@ use crate::vault::users::{NewUser, User};
 pub(super) fn routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
         .routes(routes!(create, list))
+        .routes(routes!(change::get, change::patch, change::remove))
         .routes(routes!(colleagues))
         .routes(routes!(me))
 }

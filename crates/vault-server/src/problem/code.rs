@@ -92,6 +92,12 @@ codes! {
     FingerprintMismatch, "fingerprint_mismatch", CONFLICT, "Other fingerprint";
     /// A record has as many shares as it can have.
     TooManyShares, "too_many_shares", CONFLICT, "Too many shares";
+    /// The organisation would be left without an enabled admin.
+    LastAdmin, "last_admin", CONFLICT, "Last admin";
+    /// The API key of the very call.
+    ApiKeyInUse, "api_key_in_use", CONFLICT, "API key in use";
+    /// A user has as many API keys as one can have.
+    TooManyApiKeys, "too_many_api_keys", CONFLICT, "Too many API keys";
     /// `If-Match` or `If-None-Match` did not hold.
     PreconditionFailed, "precondition_failed", PRECONDITION_FAILED, "Precondition failed";
     /// The body is over its limit.

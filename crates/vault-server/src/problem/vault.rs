@@ -22,6 +22,18 @@ impl From<VaultError> for Problem {
                 Code::FingerprintMismatch,
                 "The recipient's keys have another fingerprint.",
             ),
+            VaultError::LastAdmin => Self::new(
+                Code::LastAdmin,
+                "The organisation needs another enabled admin first.",
+            ),
+            VaultError::ApiKeyInUse => Self::new(
+                Code::ApiKeyInUse,
+                "An API key cannot erase itself; another one can.",
+            ),
+            VaultError::TooManyApiKeys => Self::new(
+                Code::TooManyApiKeys,
+                "The user has as many API keys as allowed.",
+            ),
             VaultError::TooManyShares => Self::new(
                 Code::TooManyShares,
                 "The value is shared with as many users as can be.",
@@ -130,6 +142,10 @@ impl From<Invalid> for Problem {
             Invalid::SecretUnchanged => (
                 Code::UserSecretUnchanged,
                 "The new user secret is the old one.",
+            ),
+            Invalid::Grace => (
+                Code::MalformedRequest,
+                "graceSeconds must be between 0 and 604800.",
             ),
             Invalid::SelfShare => (Code::SelfShare, "The recipient is the owner."),
             Invalid::Alias => (

@@ -41,6 +41,14 @@ pub(crate) fn root(caller: &Principal) -> Result<(), VaultError> {
     }
 }
 
+/// An admin of this organisation. Root makes first admins and changes nobody.
+pub(crate) fn admin(caller: &Principal, of: OrgId) -> Result<(), VaultError> {
+    match administrator(caller, of)? {
+        Administers::AsAdmin => Ok(()),
+        Administers::AsRoot => Err(VaultError::Forbidden),
+    }
+}
+
 /// How a caller administers one organisation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Administers {

@@ -3,7 +3,7 @@
 use credential_injector::InjectError;
 use hardened_crypto::ErrorKind;
 use hardened_crypto::argon2_pool::PoolFull;
-use vault_store::{RecordId, StoreError};
+use vault_store::{RecordId, StoreError, conflict};
 
 /// A reason a use case refused or failed. No text here holds input or stored bytes.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -27,6 +27,15 @@ pub enum VaultError {
     /// The recipient's keys are not the ones that the caller expects.
     #[error("the recipient has other keys")]
     FingerprintMismatch,
+    /// The organisation would be left without an admin who can do something.
+    #[error("the last admin of the organisation")]
+    LastAdmin,
+    /// A key cannot erase itself.
+    #[error("the API key that makes the call")]
+    ApiKeyInUse,
+    /// The user has as many API keys as one may have.
+    #[error("too many API keys")]
+    TooManyApiKeys,
     /// A record is shared with as many users as can be.
     #[error("too many shares")]
     TooManyShares,
@@ -109,6 +118,8 @@ pub enum Invalid {
     CredentialValue,
     /// The caller has as many credentials as one may have.
     TooManyCredentials,
+    /// A time for which replaced API keys go on working that is too long.
+    Grace,
     /// A share with oneself.
     SelfShare,
     /// The alias of a share.
@@ -118,6 +129,9 @@ pub enum Invalid {
 impl From<StoreError> for VaultError {
     fn from(error: StoreError) -> Self {
         match error {
+            StoreError::Conflict {
+                what: conflict::LAST_ADMIN,
+            } => Self::LastAdmin,
             StoreError::Conflict { .. } => Self::Conflict,
             StoreError::Corrupt(_) => Self::Tampered("the stored data"),
             other => Self::Storage(other),

@@ -66,6 +66,15 @@ impl Vault {
         })
     }
 
+    /// One organisation.
+    ///
+    /// # Errors
+    /// `Forbidden` for users who are not its admins; `NotFound` for one that is not the caller's.
+    pub async fn org(&self, caller: &Principal, org_id: OrgId) -> Result<Org, VaultError> {
+        access::administrator(caller, org_id)?;
+        self.org_row(org_id).await.map(Into::into)
+    }
+
     /// A signed row of a new organisation; the name has been checked.
     pub(crate) fn new_org_row(&self, name: &str) -> OrgRow {
         self.integrity.sign(OrgRow {

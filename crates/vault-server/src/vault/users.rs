@@ -3,6 +3,10 @@
 //! Promise: root makes the first admin of an organisation and no other user, also when two
 //! calls race; an API key is shown once and stored as a keyed hash.
 
+mod change;
+
+pub use change::UserPatch;
+
 use hardened_crypto::key_hash;
 use hardened_crypto::key_pair::PublicKeys;
 use hardened_crypto::secret_format::{PresentedKey, SecretKind};
@@ -112,6 +116,20 @@ impl Vault {
         self.checked_users(org_id, after, limit).await
     }
 
+    /// One user of an organisation, a disabled one too.
+    ///
+    /// # Errors
+    /// As [`Vault::users`]; `NotFound` also for a user of another organisation.
+    pub async fn user(
+        &self,
+        caller: &Principal,
+        org_id: OrgId,
+        user_id: UserId,
+    ) -> Result<User, VaultError> {
+        access::administrator(caller, org_id)?;
+        self.user_with_keys(Member { org_id, user_id }).await
+    }
+
     /// Users of the caller's organisation, to share with; a page may hold fewer than `limit`,
     /// because disabled users are left out.
     ///
@@ -135,13 +153,22 @@ impl Vault {
     /// # Errors
     /// `Forbidden` for root, who is no user.
     pub async fn me(&self, caller: &Principal) -> Result<User, VaultError> {
-        let Member { org_id, user_id } = access::member(caller)?;
-        let row = self.store.user(org_id, user_id).await?;
-        let row = row.ok_or(VaultError::NotFound)?;
-        self.integrity.check(&row)?;
-        let ring = self.key_ring(Member { org_id, user_id }).await?;
+        self.user_with_keys(access::member(caller)?).await
+    }
+
+    async fn user_with_keys(&self, whose: Member) -> Result<User, VaultError> {
+        let row = self.user_row(whose).await?;
+        let ring = self.key_ring(whose).await?;
         let public = ring.map(|ring| ring.current()).transpose()?;
         Ok(user(row, public.map(|pair| pair.public)))
+    }
+
+    /// A user's authenticated row.
+    pub(crate) async fn user_row(&self, whose: Member) -> Result<UserRow, VaultError> {
+        let row = self.store.user(whose.org_id, whose.user_id).await?;
+        let row = row.ok_or(VaultError::NotFound)?;
+        self.integrity.check(&row)?;
+        Ok(row)
     }
 
     async fn checked_users(

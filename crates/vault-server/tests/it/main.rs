@@ -16,6 +16,7 @@ mod api_shares;
 mod api_storage;
 mod api_support;
 mod api_tampering;
+mod api_users_change;
 mod api_values;
 mod api_versions;
 mod canary;
