@@ -1,9 +1,11 @@
-//! `/v1/kv/{key}/shares` and `/v1/kv/shared`: shares of values.
+//! Shares: what is common to records of every kind, and a file of routes for each kind.
 
 mod inbox;
+mod of_values;
 mod outbox;
 
-pub use inbox::{InboundShareDocument, InboxParameters, SharedValueDocument};
+pub use inbox::{InboundShareDocument, InboxParameters};
+pub use of_values::SharedValueDocument;
 pub use outbox::{NewShareDocument, RevokeParameters, ShareDocument, ShareListParameters};
 
 use axum::extract::FromRequestParts;
@@ -11,7 +13,6 @@ use http::request::Parts;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 use vault_store::ShareId;
 use vault_store::rows::Permission;
 
@@ -21,21 +22,16 @@ use crate::problem::Problem;
 
 /// The routes of this noun.
 pub(super) fn routes() -> OpenApiRouter<ApiState> {
-    OpenApiRouter::new()
-        .routes(routes!(outbox::share, outbox::list))
-        .routes(routes!(outbox::revoke))
-        .routes(routes!(inbox::list))
-        .routes(routes!(inbox::get, inbox::leave))
+    of_values::routes()
 }
 
-/// What a share of a value allows.
+/// What a share allows.
 #[derive(Debug, Clone, Copy, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum PermissionDocument {
-    /// Read the value.
+    /// Read the contents.
     Read,
-    /// Be used, never shown. Not for values.
-    #[serde(skip_deserializing)]
+    /// Be used, never shown.
     Use,
 }
 
@@ -44,6 +40,15 @@ impl From<Permission> for PermissionDocument {
         match permission {
             Permission::Read => Self::Read,
             Permission::Use => Self::Use,
+        }
+    }
+}
+
+impl From<PermissionDocument> for Permission {
+    fn from(document: PermissionDocument) -> Self {
+        match document {
+            PermissionDocument::Read => Self::Read,
+            PermissionDocument::Use => Self::Use,
         }
     }
 }

@@ -36,7 +36,7 @@ impl From<VaultError> for Problem {
             ),
             VaultError::TooManyShares => Self::new(
                 Code::TooManyShares,
-                "The value is shared with as many users as can be.",
+                "It is shared with as many users as can be.",
             ),
             VaultError::WrongUserSecret => Self::new(
                 Code::WrongUserSecret,
@@ -148,6 +148,10 @@ impl From<Invalid> for Problem {
                 "graceSeconds must be between 0 and 604800.",
             ),
             Invalid::SelfShare => (Code::SelfShare, "The recipient is the owner."),
+            Invalid::Permission => (
+                Code::MalformedRequest,
+                "Values and files are shared to `read`, credentials to `use`.",
+            ),
             Invalid::Alias => (
                 Code::MalformedRequest,
                 "An alias must be 1 to 254 bytes of printable UTF-8.",

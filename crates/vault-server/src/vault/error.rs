@@ -122,6 +122,8 @@ pub enum Invalid {
     Grace,
     /// A share with oneself.
     SelfShare,
+    /// A permission that no share of such a record gives.
+    Permission,
     /// The alias of a share.
     Alias,
 }

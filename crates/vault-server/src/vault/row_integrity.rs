@@ -390,5 +390,8 @@ impl GuardedRow for ShareRow {
     mac_field!();
 }
 
+// Behind the macro that they use.
+mod files;
+
 #[cfg(test)]
 mod tests;

@@ -1,4 +1,8 @@
-//! Shares of values: one more reader of a record, and what the two call it.
+//! Shares of records: one more reader or user of a record, and what the two call it.
+//!
+//! One path serves every kind of record: what differs is how its owner names it
+//! ([`OwnRecord`](super::records::OwnRecord)), what a share of it allows, and how its contents
+//! are read.
 //!
 //! In: an owner with their secret, a recipient of the same organisation, an alias, an expiry.
 //! Out: shares, and values in the clear for whoever one was given to.
@@ -6,7 +10,6 @@
 //! Promise: the wrap goes to keys from authenticated rows; the terms stand under the row's MAC
 //! and inside the wrap; a share follows every later write and ends in its very millisecond; who
 //! is not a party of a share cannot tell that it exists. What a recipient has read stays read.
-//! Not here: shares of other kinds of record.
 
 mod alias;
 mod give;
@@ -20,21 +23,23 @@ pub use give::NewShare;
 pub use inbox::{InboundShare, ListInbox};
 pub use read::SharedValue;
 
+use hardened_crypto::data_key::DataKey;
 use hardened_crypto::rekey::StoredKeyPair;
 use hardened_crypto::wrap::Alias;
-use vault_store::rows::{Permission, Record, RecordKind, ShareRow};
-use vault_store::{RecordId, ShareId, UserId, UtcMillis};
+use vault_store::rows::{Permission, Record, RecordKind, ShareRow, WrapRow};
+use vault_store::{ShareId, UserId, UtcMillis};
 
 use super::Vault;
 use super::access::Member;
 use super::error::VaultError;
+use super::records::Holder;
 
 /// A share as its owner sees it.
 #[derive(Debug)]
 pub struct Share {
     /// Its id.
     pub share_id: ShareId,
-    /// Who may read.
+    /// Who may read or use it.
     pub recipient: UserId,
     /// What the recipient may do.
     pub permission: Permission,
@@ -53,19 +58,19 @@ pub(super) struct Recipient {
 }
 
 impl Vault {
-    /// Whom a new version of a value is wrapped to, and the revision that the write expects.
+    /// Whom a new version of a record is wrapped to, and the revision that the write expects.
     pub(super) async fn recipients(
         &self,
         owner: Member,
-        record_id: RecordId,
+        record: Record,
         now: UtcMillis,
     ) -> Result<(u64, Vec<Recipient>), VaultError> {
-        let found = self.store.recipients(Record::value(record_id), now).await?;
+        let found = self.store.recipients(record, now).await?;
         let found = found.ok_or(VaultError::Conflict)?;
         let mut recipients = Vec::with_capacity(found.recipients.len());
         for recipient in found.recipients {
             let share = recipient.share;
-            self.check_share_of(owner, record_id, &share)?;
+            self.check_share_of(owner, record, &share)?;
             let whose = Member {
                 org_id: owner.org_id,
                 user_id: share.recipient,
@@ -79,16 +84,16 @@ impl Vault {
         Ok((found.share_revision, recipients))
     }
 
-    /// Authenticates a share that was found with a value.
-    fn check_share_of(
+    /// Authenticates a share that was found with a record.
+    pub(super) fn check_share_of(
         &self,
         owner: Member,
-        record_id: RecordId,
+        record: Record,
         share: &ShareRow,
     ) -> Result<(), VaultError> {
         self.integrity.check(share)?;
-        let found = (share.org_id, share.owner, share.kind, share.record_id);
-        let wanted = (owner.org_id, owner.user_id, RecordKind::Value, record_id);
+        let found = (share.org_id, share.owner, share.record());
+        let wanted = (owner.org_id, owner.user_id, record);
         if found == wanted {
             Ok(())
         } else {
@@ -98,12 +103,17 @@ impl Vault {
 
     /// Authenticates a share that was found by its id, for its recipient. Absent for anybody
     /// else, whatever is wrong with it.
-    fn check_inbound(&self, recipient: Member, share: &ShareRow) -> Result<(), VaultError> {
+    pub(super) fn check_inbound(
+        &self,
+        recipient: Member,
+        kind: RecordKind,
+        share: &ShareRow,
+    ) -> Result<(), VaultError> {
         if (share.org_id, share.recipient) != (recipient.org_id, recipient.user_id) {
             return Err(VaultError::NotFound);
         }
         self.integrity.check(share)?;
-        if share.kind != RecordKind::Value || !share.is_live(self.clock.utc()) {
+        if share.kind != kind || !share.is_live(self.clock.utc()) {
             return Err(VaultError::NotFound);
         }
         Ok(())
@@ -119,4 +129,22 @@ fn shown(row: &ShareRow, alias: Option<Alias>) -> Share {
         created: row.created,
         expires: row.expires,
     }
+}
+
+/// Wraps a new data key to the owner of a record and to everyone it is shared with.
+pub(super) async fn wrap_to_all(
+    owner: Member,
+    (record, version): (Record, u64),
+    data_key: &DataKey,
+    keys: &StoredKeyPair,
+    recipients: &[Recipient],
+) -> Result<Vec<WrapRow>, VaultError> {
+    let mut wraps = Vec::with_capacity(recipients.len() + 1);
+    wraps.push(Holder::owner(owner).wrap(data_key, record, version, keys)?);
+    for Recipient { share, keys } in recipients {
+        // Others are served between two wraps.
+        tokio::task::yield_now().await;
+        wraps.push(Holder::of(share)?.wrap(data_key, record, version, keys)?);
+    }
+    Ok(wraps)
 }

@@ -10,13 +10,11 @@
 
 mod batch;
 mod erase;
-mod holder;
 mod precondition;
 mod read;
 mod versions;
 mod write;
 
-pub(super) use holder::Holder;
 pub(super) use write::Over;
 
 pub use batch::{BATCH_MAX, BatchItem};
@@ -25,19 +23,14 @@ pub use read::OpenedValue;
 pub use versions::Version;
 pub use write::{NewValue, Written};
 
-use hardened_crypto::payload::PayloadContext;
-use hardened_crypto::suite::ObjectKind;
 use vault_store::rows::ValueRow;
-use vault_store::{ListValues, Page, RecordId, UtcMillis};
+use vault_store::{ListValues, Page, UtcMillis};
 
 use super::Vault;
 use super::access::{self, Member};
 use super::error::VaultError;
 use super::principal::Principal;
 use super::value_name::ValueName;
-
-/// Every version of a value gets one data key and keeps it.
-const FIRST_DATA_KEY: u32 = 0;
 
 /// Which names to list.
 #[derive(Debug, Clone, Copy, Default)]
@@ -104,15 +97,4 @@ fn stored_name(owner: Member, name: &ValueName) -> vault_store::ValueName<'_> {
 /// Whether the caller may know of the value at `now`.
 pub(super) fn visible(row: &ValueRow, now: UtcMillis) -> bool {
     row.is_listed(now)
-}
-
-fn payload_place(owner: Member, record: RecordId, version: u64) -> PayloadContext {
-    PayloadContext {
-        org: owner.owner().org,
-        owner: owner.owner().user,
-        kind: ObjectKind::Value,
-        record: (*record.as_bytes()).into(),
-        record_version: version,
-        data_key_generation: FIRST_DATA_KEY,
-    }
 }

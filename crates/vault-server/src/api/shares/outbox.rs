@@ -1,13 +1,13 @@
-//! Shares as the owner of a value makes, lists and ends them.
+//! Shares as the owner of a record makes, lists and ends them, whatever the record is.
 
 use std::borrow::Cow;
 
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::response::Response;
 use hardened_crypto::key_pair::Fingerprint;
 use hardened_crypto::wrap::Alias;
 use http::StatusCode;
-use http::header;
+use http::Uri;
 use http::request::Parts;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -15,15 +15,16 @@ use uuid::Uuid;
 use vault_store::Page;
 use zeroize::Zeroize;
 
-use super::{PermissionDocument, ShareInPath};
-use crate::api::input::{KeyInPath, NoParameters, Parameters, id, json, page_limit};
-use crate::api::output::{no_content, secret_json};
+use super::PermissionDocument;
+use crate::api::input::{id, json, page_limit};
+use crate::api::output::secret_json;
 use crate::api::utc::{self, Utc};
-use crate::api::{ApiState, conditions, read_json, with_next};
+use crate::api::{ApiState, read_json, with_next};
 use crate::layers::UserSecret;
 use crate::problem::{Code, Problem};
 use crate::vault::error::Invalid;
 use crate::vault::principal::Principal;
+use crate::vault::records::OwnRecord;
 use crate::vault::shares::{NewShare, Share};
 use crate::vault::value_name::is_printable;
 
@@ -40,9 +41,7 @@ pub struct NewShareDocument<'a> {
     #[serde(borrow)]
     #[schema(value_type = String, format = Uuid)]
     recipient_user_id: Cow<'a, str>,
-    /// What the recipient may do: `read`.
-    #[allow(dead_code, reason = "there is one permission for values")]
-    #[schema(value_type = String)]
+    /// What the recipient may do: `read` for values and files.
     permission: PermissionDocument,
     /// What the two call it: 1 to 254 bytes of printable UTF-8. Nobody else can read it.
     #[serde(default, borrow)]
@@ -73,7 +72,7 @@ impl Drop for NewShareDocument<'_> {
 pub struct ShareDocument<'a> {
     /// Its id.
     share_id: Uuid,
-    /// Who may read.
+    /// Who may read or use it.
     recipient_user_id: Uuid,
     /// What the recipient may do.
     permission: PermissionDocument,
@@ -118,40 +117,16 @@ pub struct ShareListParameters {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct RevokeParameters {
-    /// Write the current contents again, as a new version under a new data key.
+    /// Write the current contents again, under a new data key.
     #[serde(default)]
-    rekey: bool,
+    pub(super) rekey: bool,
 }
 
-/// Lets a colleague read a value, from its current version on.
-///
-/// For a colleague who may already, alias and expiry are replaced and the id stays. Later
-/// versions are shared too.
-#[utoipa::path(
-    post, path = "/v1/kv/{key}/shares", operation_id = "shareValue", tag = "shares",
-    params(
-        ("key" = String, Path, description = "The name, percent-encoded"),
-        ("X-User-Secret" = String, Header, description = "Opens the caller's private keys"),
-    ),
-    request_body = NewShareDocument<'_>,
-    responses(
-        (status = 201, description = "The share", body = ShareDocument<'_>),
-        (status = 400, description = "missing_header, malformed_request, self_share, expiry_in_past, keys_missing, recipient_keys_missing, tampered"),
-        (status = 401, description = "api_key_invalid, wrong_user_secret"),
-        (status = 403, description = "forbidden: root has no values"),
-        (status = 404, description = "not_found: the value, or the recipient in this organisation"),
-        (status = 408, description = "request_timeout"),
-        (status = 409, description = "fingerprint_mismatch, too_many_shares, conflict"),
-        (status = 413, description = "too_large"),
-        (status = 415, description = "unsupported_media_type"),
-        (status = 429, description = "too_many_attempts"),
-    ),
-)]
+/// Shares a record as the body says.
 pub(super) async fn share(
-    caller: Principal,
-    State(state): State<ApiState>,
-    KeyInPath(name): KeyInPath,
-    _: Parameters<NoParameters>,
+    state: &ApiState,
+    caller: &Principal,
+    what: OwnRecord<'_>,
     UserSecret(secret): UserSecret,
     request: Request,
 ) -> Result<Response, Problem> {
@@ -163,44 +138,26 @@ pub(super) async fn share(
     let pinned = document.recipient_fingerprint.as_deref().map(fingerprint);
     let new = NewShare {
         recipient: id(&document.recipient_user_id)?.into(),
+        permission: document.permission.into(),
         fingerprint: pinned.transpose()?,
         alias: alias.as_ref(),
         expires: expires.transpose()?,
     };
-    let mut made = state
-        .vault
-        .share_value(&caller, &name, new, &secret)
-        .await?;
+    let mut made = state.vault.share(caller, what, new, &secret).await?;
     made.alias = alias;
     let mut response = secret_json(&ShareDocument::from(&made), SHARE_BYTES_MAX)?;
     *response.status_mut() = StatusCode::CREATED;
     Ok(response)
 }
 
-/// Live shares of a value, in the order of the ids of their recipients.
-#[utoipa::path(
-    get, path = "/v1/kv/{key}/shares", operation_id = "listShares", tag = "shares",
-    params(
-        ("key" = String, Path, description = "The name, percent-encoded"),
-        ShareListParameters,
-        ("X-User-Secret" = Option<String>, Header, description = "Opens the aliases"),
-    ),
-    responses(
-        (status = 200, description = "One page of shares", body = Vec<ShareDocument<'_>>, headers(("Link" = String, description = "rel=\"next\" when the list goes on"))),
-        (status = 400, description = "malformed_request, keys_missing, tampered"),
-        (status = 401, description = "api_key_invalid, wrong_user_secret"),
-        (status = 403, description = "forbidden: root has no values"),
-        (status = 404, description = "not_found: also deleted and expired"),
-        (status = 429, description = "too_many_attempts"),
-    ),
-)]
+/// Live shares of a record, in the order of the ids of their recipients.
 pub(super) async fn list(
-    caller: Principal,
-    State(state): State<ApiState>,
-    KeyInPath(name): KeyInPath,
-    Parameters(parameters): Parameters<ShareListParameters>,
+    state: &ApiState,
+    caller: &Principal,
+    what: OwnRecord<'_>,
+    parameters: ShareListParameters,
     secret: Result<UserSecret, Problem>,
-    uri: http::Uri,
+    uri: &Uri,
 ) -> Result<Response, Problem> {
     let limit = page_limit(parameters.limit)?;
     let after = parameters.after.as_deref().map(id).transpose()?;
@@ -212,7 +169,7 @@ pub(super) async fn list(
     let after = after.map(Into::into);
     let found = state
         .vault
-        .shares_of_value(&caller, &name, after, limit, secret.as_ref());
+        .shares_of(caller, what, after, limit, secret.as_ref());
     let Page { rows, more } = found.await?;
     let documents: Vec<ShareDocument<'_>> = rows.iter().map(Into::into).collect();
     let response = secret_json(&documents, documents.len() * SHARE_BYTES_MAX + 2)?;
@@ -221,49 +178,6 @@ pub(super) async fn list(
         .filter(|_| more)
         .map(|last| last.recipient.into());
     Ok(with_next(response, uri.path(), last, limit))
-}
-
-/// Ends a share at once.
-///
-/// What the recipient has read stays read. With `rekey=true` and the user secret the current
-/// contents become a new version under a new data key, in the same step; `ETag` names it.
-#[utoipa::path(
-    delete, path = "/v1/kv/{key}/shares/{shareId}", operation_id = "revokeShare", tag = "shares",
-    params(
-        ("key" = String, Path, description = "The name, percent-encoded"),
-        ("shareId" = Uuid, Path, description = "The share"),
-        RevokeParameters,
-        ("X-User-Secret" = Option<String>, Header, description = "With `rekey=true`: opens the caller's private keys"),
-    ),
-    responses(
-        (status = 204, description = "Ended", headers(("ETag" = String, description = "With `rekey=true`: the new version in quotes"))),
-        (status = 400, description = "missing_header, malformed_request, keys_missing, tampered"),
-        (status = 401, description = "api_key_invalid, wrong_user_secret"),
-        (status = 403, description = "forbidden: root has no values"),
-        (status = 404, description = "not_found: also expired and revoked"),
-        (status = 409, description = "conflict"),
-        (status = 429, description = "too_many_attempts"),
-    ),
-)]
-pub(super) async fn revoke(
-    caller: Principal,
-    State(state): State<ApiState>,
-    KeyInPath(name): KeyInPath,
-    ShareInPath(share_id): ShareInPath,
-    Parameters(parameters): Parameters<RevokeParameters>,
-    secret: Result<UserSecret, Problem>,
-) -> Result<Response, Problem> {
-    let vault = &state.vault;
-    if !parameters.rekey {
-        vault.revoke_share(&caller, &name, share_id).await?;
-        return Ok(no_content());
-    }
-    let UserSecret(secret) = secret?;
-    let written = vault.revoke_share_and_rekey(&caller, &name, share_id, &secret);
-    let tag = conditions::entity_tag(written.await?.version);
-    let mut response = no_content();
-    response.headers_mut().insert(header::ETAG, tag);
-    Ok(response)
 }
 
 fn checked_alias(text: &str) -> Result<Alias, Problem> {

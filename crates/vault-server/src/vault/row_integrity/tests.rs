@@ -2,8 +2,8 @@
 
 use super::*;
 use secrecy::ExposeSecret;
-use vault_store::rows::{Permission, RecordKind};
-use vault_store::{KeyId, OrgId, RecordId, ShareId, UserId};
+use vault_store::rows::{FileRow, Permission, RecordKind};
+use vault_store::{BlobId, KeyId, OrgId, RecordId, ShareId, UserId};
 
 fn integrity() -> RowIntegrity {
     let text = RootKeyring::make_text().unwrap();
@@ -246,6 +246,41 @@ fn every_column_of_shares_counts() {
             |row| row.alias_wrap = None,
             |row| row.owner_alias_box = Some(Vec::new()),
             |row| std::mem::swap(&mut row.alias_wrap, &mut row.owner_alias_box),
+            |row| row.version = 2,
+        ],
+    );
+}
+
+#[test]
+fn every_column_of_files_counts() {
+    let file = FileRow {
+        file_id: RecordId::from_bytes([4; 16]),
+        org_id: ORG,
+        owner: USER,
+        body: BlobId::from_bytes([5; 16]),
+        content_version: 1,
+        sealed_bytes: 89,
+        sha256: [6; 32],
+        label_box: vec![7],
+        created: UtcMillis(1),
+        updated: UtcMillis(2),
+        version: 1,
+        mac: UNSIGNED,
+    };
+    check(
+        file,
+        &[
+            |row| row.file_id = RecordId::from_bytes([5; 16]),
+            |row| row.org_id = OTHER,
+            |row| row.owner = UserId::from_bytes([8; 16]),
+            |row| row.body = BlobId::from_bytes([4; 16]),
+            |row| row.content_version = 2,
+            |row| row.sealed_bytes = 90,
+            |row| row.sha256[31] ^= 1,
+            |row| row.label_box.push(0),
+            |row| row.created.0 = 2,
+            |row| row.updated.0 = 1,
+            |row| std::mem::swap(&mut row.created, &mut row.updated),
             |row| row.version = 2,
         ],
     );

@@ -1,4 +1,4 @@
-//! Gives a value to one more reader, or changes the terms of that.
+//! Gives a record to one more reader or user, or changes the terms of that.
 
 use hardened_crypto::key_pair::Fingerprint;
 use hardened_crypto::rekey::StoredKeyPair;
@@ -6,9 +6,7 @@ use hardened_crypto::user_secret::Kek;
 use hardened_crypto::wrap::Alias;
 use secrecy::SecretSlice;
 use uuid::Uuid;
-use vault_store::rows::{
-    FIRST_VERSION, Permission, Record, RecordKind, ShareRow, ValueRow, WrapRow,
-};
+use vault_store::rows::{FIRST_VERSION, Permission, Record, ShareRow, WrapRow};
 use vault_store::{ShareChange, StoreError, UserId, UtcMillis};
 
 use super::alias::Parties;
@@ -18,15 +16,16 @@ use crate::vault::access::{self, Member};
 use crate::vault::error::{Invalid, VaultError};
 use crate::vault::keys::CheckedRing;
 use crate::vault::principal::Principal;
+use crate::vault::records::{Holder, OwnRecord, permission_of};
 use crate::vault::row_integrity::UNSIGNED;
-use crate::vault::value_name::ValueName;
-use crate::vault::values::Holder;
 
 /// A share to make, or its new terms.
 #[derive(Debug, Clone, Copy)]
 pub struct NewShare<'a> {
-    /// Who may read, of the same organisation.
+    /// Who may read or use it, of the same organisation.
     pub recipient: UserId,
+    /// What the recipient shall be allowed to do: what goes with the kind of record.
+    pub permission: Permission,
     /// The recipient's public keys must have this fingerprint.
     pub fingerprint: Option<Fingerprint>,
     /// What the two shall call it.
@@ -36,18 +35,19 @@ pub struct NewShare<'a> {
 }
 
 impl Vault {
-    /// Lets a colleague read a value from its current version on. For a colleague who may
-    /// already, alias and expiry are replaced and the id stays.
+    /// Lets a colleague read a value or file, or use a credential, from its current version on.
+    /// For a colleague who may already, alias and expiry are replaced and the id stays.
     ///
     /// # Errors
-    /// `NotFound` for the value and for the recipient, who may be disabled or elsewhere;
-    /// `Invalid` for a share with oneself and for an expiry that is not in the future;
+    /// `NotFound` for the record and for the recipient, who may be disabled or elsewhere;
+    /// `Invalid` for a share with oneself, for a permission that does not go with the kind of
+    /// record, and for an expiry that is not in the future;
     /// `RecipientKeysMissing`; `FingerprintMismatch`; `TooManyShares`; those of the secret;
     /// `Conflict` when others were faster many times.
-    pub async fn share_value(
+    pub async fn share(
         &self,
         caller: &Principal,
-        name: &ValueName,
+        what: OwnRecord<'_>,
         new: NewShare<'_>,
         secret: &SecretSlice<u8>,
     ) -> Result<Share, VaultError> {
@@ -55,39 +55,42 @@ impl Vault {
         if new.recipient == owner.user_id {
             return Err(VaultError::Invalid(Invalid::SelfShare));
         }
+        if new.permission != permission_of(what.kind()) {
+            return Err(VaultError::Invalid(Invalid::Permission));
+        }
         self.check_in_future(new.expires)?;
-        self.readable(owner, name, None).await?;
+        self.own_record(owner, what).await?;
         self.recipient_keys(owner, new).await?;
         let ring = self.key_ring(owner).await?.ok_or(VaultError::KeysMissing)?;
         let kek = self.unlock(owner, secret, &ring.protection).await?;
-        let attempt = || self.try_share(owner, name, new, &ring, &kek);
-        self.turns.retry((owner, name.as_str()), attempt).await
+        let attempt = || self.try_share(owner, what, new, &ring, &kek);
+        self.turns.retry((owner, what), attempt).await
     }
 
     async fn try_share(
         &self,
         owner: Member,
-        name: &ValueName,
+        what: OwnRecord<'_>,
         new: NewShare<'_>,
         ring: &CheckedRing,
         kek: &Kek,
     ) -> Result<Share, VaultError> {
         self.check_in_future(new.expires)?;
-        let read = self.readable(owner, name, None).await?;
-        let record = Record::value(read.value.record_id);
+        let found = self.own_record(owner, what).await?;
+        let read = found.keyed();
+        let record = read.record;
         let keys = self.recipient_keys(owner, new).await?;
         let old = self.store.share_with(record, new.recipient).await?;
         if let Some(old) = &old {
-            self.check_share_of(owner, record.record_id, old)?;
+            self.check_share_of(owner, record, old)?;
         }
         let mut row = self.terms(owner, record, new, old.as_ref());
         self.put_alias(&mut row, new.alias, &keys, ring, kek)?;
         let row = self.integrity.sign(row);
         let share = shown(&row, None);
-        let data_key = self.data_key(Holder::owner(owner), &read, ring, kek)?;
-        let version = read.value.current_version;
-        let wrap = Holder::of(&row)?.wrap(&data_key, record.record_id, version, &keys)?;
-        let change = change(&read.value, old, row, wrap);
+        let data_key = self.data_key(Holder::owner(owner), read, ring, kek)?;
+        let wrap = Holder::of(&row)?.wrap(&data_key, record, read.version, &keys)?;
+        let change = change(read.row_version, old, row, wrap);
         match self.commit(change).await {
             Ok(_) => Ok(share),
             Err(StoreError::TooLarge(_)) => Err(VaultError::TooManyShares),
@@ -106,11 +109,11 @@ impl Vault {
         ShareRow {
             share_id: old.map_or_else(|| Uuid::now_v7().into(), |old| old.share_id),
             org_id: owner.org_id,
-            kind: RecordKind::Value,
+            kind: record.kind,
             record_id: record.record_id,
             owner: owner.user_id,
             recipient: new.recipient,
-            permission: Permission::Read,
+            permission: new.permission,
             created: old.map_or_else(|| self.clock.utc(), |old| old.created),
             expires: new.expires,
             alias_wrap: None,
@@ -175,9 +178,9 @@ impl Vault {
     }
 }
 
-/// The share with the wrapped data key of the value's current version.
-fn change(value: &ValueRow, old: Option<ShareRow>, row: ShareRow, wrap: WrapRow) -> ShareChange {
-    let (record_version, wraps) = (value.version, vec![wrap]);
+/// The share with the wrapped data key of the record's current version.
+fn change(record_version: u64, old: Option<ShareRow>, row: ShareRow, wrap: WrapRow) -> ShareChange {
+    let wraps = vec![wrap];
     match old {
         None => ShareChange::Insert {
             row,

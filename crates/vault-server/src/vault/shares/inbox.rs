@@ -22,7 +22,7 @@ use crate::vault::principal::Principal;
 pub struct InboundShare {
     /// Its id.
     pub share_id: ShareId,
-    /// Whose value it is.
+    /// Whose record it is.
     pub owner: UserId,
     /// The owner's display name.
     pub owner_name: String,
@@ -46,15 +46,16 @@ pub struct ListInbox {
 }
 
 impl Vault {
-    /// Values shared with the caller that can be read now, in the order in which they were
+    /// Shares with the caller of records of one kind that hold now, in the order in which they were
     /// shared; beside them the last share looked at.
     ///
     /// # Errors
     /// `KeysMissing`; those of the secret; `Tampered` when a row or an alias did not
     /// authenticate.
-    pub async fn shared_values(
+    pub async fn inbound_shares(
         &self,
         caller: &Principal,
+        kind: RecordKind,
         list: ListInbox,
         secret: &SecretSlice<u8>,
     ) -> Result<(Page<InboundShare>, Option<ShareId>), VaultError> {
@@ -67,7 +68,7 @@ impl Vault {
         let list = ListInbound {
             org_id: reader.org_id,
             recipient: reader.user_id,
-            kind: RecordKind::Value,
+            kind,
             after: list.after,
             limit: list.limit,
             now: self.clock.utc(),
@@ -84,7 +85,7 @@ impl Vault {
         for row in rows {
             let (share, owner) = (row.share, row.owner);
             self.integrity.check(&owner)?;
-            match self.check_inbound(reader, &share) {
+            match self.check_inbound(reader, kind, &share) {
                 Ok(()) => {}
                 // Ended since the list was read.
                 Err(VaultError::NotFound) => continue,
@@ -120,13 +121,14 @@ impl Vault {
     pub async fn leave_share(
         &self,
         caller: &Principal,
+        kind: RecordKind,
         share_id: ShareId,
     ) -> Result<(), VaultError> {
         let reader = access::member(caller)?;
         let attempt = async || {
             let share = self.store.share(share_id).await?;
             let share = share.ok_or(VaultError::NotFound)?;
-            self.check_inbound(reader, &share)?;
+            self.check_inbound(reader, kind, &share)?;
             self.commit(deletion(&share)).await?;
             Ok(())
         };

@@ -1,14 +1,15 @@
 //! Opens a value through a share, with the recipient's secret.
 
 use secrecy::SecretSlice;
-use vault_store::rows::Permission;
+use vault_store::rows::{Record, RecordKind};
 use vault_store::{ShareId, UserId};
 
 use crate::vault::Vault;
 use crate::vault::access::{self, Member};
 use crate::vault::error::VaultError;
 use crate::vault::principal::Principal;
-use crate::vault::values::{Holder, OpenedValue};
+use crate::vault::records::Holder;
+use crate::vault::values::OpenedValue;
 
 /// A shared value in the clear.
 pub struct SharedValue {
@@ -34,15 +35,12 @@ impl Vault {
         let found = self.store.shared_value(share_id, None).await?;
         let found = found.ok_or(VaultError::NotFound)?;
         let (share, read) = (found.share, found.read);
-        self.check_inbound(reader, &share)?;
-        if share.permission != Permission::Read {
-            return Err(VaultError::Forbidden);
-        }
+        self.check_inbound(reader, RecordKind::Value, &share)?;
         let owner = Member {
             org_id: read.value.org_id,
             user_id: read.value.owner,
         };
-        self.check_share_of(owner, read.value.record_id, &share)?;
+        self.check_share_of(owner, Record::value(read.value.record_id), &share)?;
         self.check_readable(&read, None)?;
         let ring = self
             .key_ring(reader)
@@ -50,7 +48,7 @@ impl Vault {
             .ok_or(VaultError::KeysMissing)?;
         let kek = self.unlock(reader, secret, &ring.protection).await?;
         // The secret may have taken a while.
-        self.check_inbound(reader, &share)?;
+        self.check_inbound(reader, RecordKind::Value, &share)?;
         let mut opened = self.open_held(Holder::of(&share)?, &read, &ring, &kek)?;
         opened.expires = opened.expires.into_iter().chain(share.expires).min();
         Ok(SharedValue {

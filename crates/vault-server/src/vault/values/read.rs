@@ -1,25 +1,19 @@
 //! Opens a version of a value with the user secret.
-//!
-//! Hot path: the account key, and a box of the data key under it that the first opening left.
-//! A box is a cache: whatever is wrong with it, the wrap decides.
 
-use std::sync::Arc;
-
-use hardened_crypto::data_key::DataKey;
 use hardened_crypto::payload;
 use hardened_crypto::user_secret::Kek;
-use hardened_crypto::wrap::{WrapContext, Wrapped};
 use secrecy::SecretSlice;
-use vault_store::rows::AccountBoxRow;
-use vault_store::{Change, UtcMillis, ValueRead};
+use vault_store::rows::Record;
+use vault_store::{UtcMillis, ValueRead};
 use zeroize::Zeroizing;
 
-use super::{Holder, NewValue, Precondition, payload_place, stored_name, visible};
+use super::{NewValue, Precondition, stored_name, visible};
 use crate::vault::Vault;
 use crate::vault::access::{self, Member};
 use crate::vault::error::{VaultError, stored};
 use crate::vault::keys::CheckedRing;
 use crate::vault::principal::Principal;
+use crate::vault::records::{Holder, payload_place};
 use crate::vault::value_name::ValueName;
 
 /// A version of a value in the clear.
@@ -94,9 +88,13 @@ impl Vault {
         ring: &CheckedRing,
         kek: &Kek,
     ) -> Result<OpenedValue, VaultError> {
-        let data_key = self.data_key(holder, read, ring, kek)?;
+        let data_key = self.data_key(holder, read.into(), ring, kek)?;
         let row = &read.version;
-        let place = payload_place(holder.owner, row.record_id, row.value_version);
+        let place = payload_place(
+            holder.owner,
+            Record::value(row.record_id),
+            row.value_version,
+        );
         let open_label = |sealed: &Vec<u8>| payload::open_label(&data_key, &place, sealed);
         Ok(OpenedValue {
             value: payload::open(&data_key, &place, &row.payload).map_err(stored("a value"))?,
@@ -146,68 +144,4 @@ impl Vault {
         }
         Ok(())
     }
-
-    /// The data key of an authenticated version.
-    pub(in crate::vault) fn data_key(
-        &self,
-        holder: Holder,
-        read: &ValueRead,
-        ring: &CheckedRing,
-        kek: &Kek,
-    ) -> Result<DataKey, VaultError> {
-        const REFUSED: &str = "a wrapped data key";
-        let row = read.wrap.as_ref().ok_or(VaultError::Tampered(REFUSED))?;
-        if (row.grant, row.recipient) != (holder.stored, holder.user_id) {
-            return Err(VaultError::Tampered(REFUSED));
-        }
-        let wrapped = Wrapped::parse(&row.wrap).map_err(stored(REFUSED))?;
-        let (record, version) = (read.version.record_id, read.version.value_version);
-        let place = holder.place(record, version, row.recipient_generation);
-        let account_key = ring.account_key(kek)?;
-        let boxed = read.account_box.as_ref();
-        if let Some(data_key) = boxed.and_then(|boxed| {
-            account_key
-                .open_data_key(&boxed.account_box, &place, &wrapped)
-                .ok()
-        }) {
-            return Ok(data_key);
-        }
-        let data_key = unwrap(ring, kek, &wrapped, &place)?;
-        if let Ok(account_box) = account_key.box_data_key(&data_key, &place, &wrapped) {
-            self.keep_box(AccountBoxRow {
-                record_id: record,
-                value_version: version,
-                recipient: holder.user_id,
-                account_box,
-            });
-        }
-        Ok(data_key)
-    }
-
-    /// Stores a box if there is room to; the answer does not wait for it.
-    fn keep_box(&self, row: AccountBoxRow) {
-        let Ok(place) = Arc::clone(&self.box_writes).try_acquire_owned() else {
-            return;
-        };
-        let store = Arc::clone(&self.store);
-        tokio::spawn(async move {
-            let _place = place;
-            if let Err(error) = store.commit(Change::PutAccountBox(row).into()).await {
-                tracing::debug!(%error, "an account box was not stored");
-            }
-        });
-    }
-}
-
-/// Opens the wrap with the private keys it was made for.
-fn unwrap(
-    ring: &CheckedRing,
-    kek: &Kek,
-    wrapped: &Wrapped,
-    place: &WrapContext,
-) -> Result<DataKey, VaultError> {
-    let private = ring.private_keys(kek, place.recipient_generation)?;
-    wrapped
-        .unwrap(&private, place)
-        .map_err(stored("a wrapped data key"))
 }

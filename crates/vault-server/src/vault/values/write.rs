@@ -6,17 +6,18 @@ use hardened_crypto::payload;
 use hardened_crypto::rekey::StoredKeyPair;
 use hardened_crypto::suite::HEADER_BYTES;
 use uuid::Uuid;
-use vault_store::rows::{FIRST_VERSION, ShareRow, ValueRow, ValueVersionRow, WrapRow};
+use vault_store::rows::{FIRST_VERSION, Record, ShareRow, ValueRow, ValueVersionRow};
 use vault_store::{Change, ChangeSet, Expect, PutValue, UtcMillis};
 
-use super::{Holder, Precondition, payload_place, visible};
+use super::{Precondition, visible};
 use crate::vault::Vault;
 use crate::vault::access::{self, Member};
 use crate::vault::error::{Invalid, VaultError, made};
 use crate::vault::limits::METADATA_BYTES_MAX;
 use crate::vault::principal::Principal;
+use crate::vault::records::payload_place;
 use crate::vault::row_integrity::UNSIGNED;
-use crate::vault::shares::{Recipient, deletion};
+use crate::vault::shares::{deletion, wrap_to_all};
 use crate::vault::value_name::ValueName;
 
 /// What shall be stored under a name.
@@ -116,19 +117,23 @@ impl Vault {
         }
         let is_new = seen.is_none();
         let (share_revision, mut recipients) = match &stored {
-            Some(row) => self.recipients(owner, row.record_id, now).await?,
+            Some(row) => {
+                self.recipients(owner, Record::value(row.record_id), now)
+                    .await?
+            }
             None => (0, Vec::new()),
         };
         let ended = revoked.as_ref().map(|share| share.share_id);
         recipients.retain(|recipient| Some(recipient.share.share_id) != ended);
         let (expected, row) = next_row(owner, name, stored, new.expires, now);
         let version = row.current_version;
+        let place = (Record::value(row.record_id), version);
         let data_key = DataKey::make().map_err(made)?;
         let version_row = seal(owner, &row, new, &data_key, now)?;
         let put = PutValue {
             expected,
             version_row: self.integrity.sign(version_row),
-            wraps: wrap_to_all(owner, &row, &data_key, keys, &recipients).await?,
+            wraps: wrap_to_all(owner, place, &data_key, keys, &recipients).await?,
             row: self.integrity.sign(row),
             versions_kept: self.limits.versions_kept,
         };
@@ -196,7 +201,7 @@ fn seal(
     now: UtcMillis,
 ) -> Result<ValueVersionRow, VaultError> {
     let (record_id, version) = (row.record_id, row.current_version);
-    let place = payload_place(owner, record_id, version);
+    let place = payload_place(owner, Record::value(record_id), version);
     let sealed = payload::seal(data_key, &place, new.value).map_err(made)?;
     let seal_label = |text: &str| payload::seal_label(data_key, &place, text.as_bytes());
     let metadata_box = new.metadata.map(seal_label).transpose().map_err(made)?;
@@ -211,23 +216,4 @@ fn seal(
         expires: new.expires,
         mac: UNSIGNED,
     })
-}
-
-/// Wraps a new data key to the owner and to everyone the value is shared with.
-async fn wrap_to_all(
-    owner: Member,
-    row: &ValueRow,
-    data_key: &DataKey,
-    keys: &StoredKeyPair,
-    recipients: &[Recipient],
-) -> Result<Vec<WrapRow>, VaultError> {
-    let (record_id, version) = (row.record_id, row.current_version);
-    let mut wraps = Vec::with_capacity(recipients.len() + 1);
-    wraps.push(Holder::owner(owner).wrap(data_key, record_id, version, keys)?);
-    for Recipient { share, keys } in recipients {
-        // Others are served between two wraps.
-        tokio::task::yield_now().await;
-        wraps.push(Holder::of(share)?.wrap(data_key, record_id, version, keys)?);
-    }
-    Ok(wraps)
 }

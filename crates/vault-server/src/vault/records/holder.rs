@@ -1,20 +1,20 @@
-//! Who holds a wrapped data key of a value, and on what ground.
+//! Who holds a wrapped data key of a record, and on what ground.
 
 use hardened_crypto::data_key::DataKey;
 use hardened_crypto::rekey::StoredKeyPair;
 use hardened_crypto::wrap::{self, WrapContext, Wrapped};
-use vault_store::rows::{Grant, Permission, ShareRow, WrapRow};
-use vault_store::{RecordId, UserId};
+use vault_store::UserId;
+use vault_store::rows::{Grant, Permission, Record, RecordKind, ShareRow, WrapRow};
 
 use super::payload_place;
 use crate::vault::access::Member;
 use crate::vault::error::{VaultError, made};
 
-/// The owner of a value, or the recipient of a share of it.
+/// The owner of a record, or the recipient of a share of it.
 #[derive(Clone, Copy)]
 pub(in crate::vault) struct Holder {
-    /// Whose value.
-    pub(super) owner: Member,
+    /// Whose record.
+    pub(in crate::vault) owner: Member,
     /// Who holds the wrap.
     pub(super) user_id: UserId,
     /// On what ground, as it is stored.
@@ -33,11 +33,14 @@ impl Holder {
         }
     }
 
-    /// The recipient of an authenticated share. Values are shared to be read.
+    /// The recipient of an authenticated share.
     pub(in crate::vault) fn of(share: &ShareRow) -> Result<Self, VaultError> {
+        if share.permission != permission_of(share.kind) {
+            return Err(VaultError::Tampered("shares"));
+        }
         let permission = match share.permission {
             Permission::Read => wrap::Permission::Read,
-            Permission::Use => return Err(VaultError::Tampered("shares")),
+            Permission::Use => wrap::Permission::Use,
         };
         Ok(Self {
             owner: Member {
@@ -55,7 +58,7 @@ impl Holder {
     }
 
     /// The place of the holder's wrap of a version.
-    pub(super) fn place(self, record: RecordId, version: u64, generation: u32) -> WrapContext {
+    pub(super) fn place(self, record: Record, version: u64, generation: u32) -> WrapContext {
         let payload = payload_place(self.owner, record, version);
         WrapContext {
             org: payload.org,
@@ -74,19 +77,27 @@ impl Holder {
     pub(in crate::vault) fn wrap(
         self,
         data_key: &DataKey,
-        record_id: RecordId,
+        record: Record,
         version: u64,
         keys: &StoredKeyPair,
     ) -> Result<WrapRow, VaultError> {
-        let place = self.place(record_id, version, keys.generation);
+        let place = self.place(record, version, keys.generation);
         let wrapped = Wrapped::wrap(data_key, &keys.public, &place).map_err(made)?;
         Ok(WrapRow {
-            record_id,
+            record_id: record.record_id,
             value_version: version,
             recipient: self.user_id,
             recipient_generation: keys.generation,
             grant: self.stored,
             wrap: wrapped.as_bytes().to_vec(),
         })
+    }
+}
+
+/// What a share of such a record allows: contents are read, credentials are used.
+pub(in crate::vault) const fn permission_of(kind: RecordKind) -> Permission {
+    match kind {
+        RecordKind::Value | RecordKind::File => Permission::Read,
+        RecordKind::Credential => Permission::Use,
     }
 }
