@@ -131,6 +131,46 @@ impl HostPattern {
         self.matches(target.host(), target.port())
     }
 
+    /// Whether every host and port of this pattern belongs to `wider` too.
+    pub fn is_within(&self, wider: &Self) -> bool {
+        let port_within = |own: &Option<u16>, wider: &Option<u16>| wider.is_none() || own == wider;
+        match (&self.0, &wider.0) {
+            (
+                Kind::Exact { host, port },
+                Kind::Exact {
+                    host: other,
+                    port: wide,
+                },
+            ) => host == other && port_within(port, wide),
+            (
+                Kind::Exact {
+                    host: Host::Dns(name),
+                    port,
+                },
+                Kind::Below { parent, port: wide },
+            ) => name.is_below(parent) && port_within(port, wide),
+            (
+                Kind::Below { parent, port },
+                Kind::Below {
+                    parent: above,
+                    port: wide,
+                },
+            ) => (parent == above || parent.is_below(above)) && port_within(port, wide),
+            (
+                Kind::Exact {
+                    host: Host::Dns(name),
+                    ..
+                },
+                Kind::Contains { text },
+            ) => name.as_str().contains(&**text),
+            (Kind::Below { parent, .. }, Kind::Contains { text }) => {
+                parent.as_str().contains(&**text)
+            }
+            (Kind::Contains { text: own }, Kind::Contains { text }) => own.contains(&**text),
+            _ => false,
+        }
+    }
+
     /// How narrow the pattern is.
     pub fn specificity(&self) -> Specificity {
         match &self.0 {

@@ -4,6 +4,7 @@
 //! Not here: who is calling (a layer found out before), status codes of errors (`problem`).
 
 pub mod api_keys;
+mod authorise;
 pub mod base64;
 pub mod conditions;
 pub mod credentials;
@@ -17,6 +18,8 @@ pub mod shares;
 pub mod users;
 pub mod utc;
 pub mod values;
+
+pub(crate) use authorise::authorise;
 
 use std::sync::Arc;
 

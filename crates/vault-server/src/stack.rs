@@ -79,7 +79,8 @@ pub(crate) fn compose(
 fn routes(services: &Services, limits: &Limits) -> Router {
     api::health()
         .merge(services.api.clone())
-        // Inside routing, where the matched route is known.
+        // Inside routing, where the matched route is known, and before any handler.
+        .route_layer(axum::middleware::from_fn(api::authorise))
         .route_layer(axum::middleware::from_fn(remember_route))
         // For every extractor that collects a body; a route may set its own.
         .layer(DefaultBodyLimit::max(limits.api_body_bytes_max))

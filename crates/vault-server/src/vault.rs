@@ -18,12 +18,14 @@ mod commit;
 pub mod credentials;
 pub mod error;
 pub mod files;
+mod key_uses;
 pub mod keys;
 pub mod limits;
 pub mod orgs;
 pub mod principal;
 pub mod records;
 pub mod row_integrity;
+pub mod scope;
 pub mod shares;
 mod snapshot;
 mod turns;
@@ -38,10 +40,12 @@ use std::sync::Arc;
 use hardened_crypto::argon2_pool::Argon2Pool;
 use hardened_crypto::root_key::RootKeyring;
 use tokio::sync::Semaphore;
-use vault_store::{ApiKeyAndUser, KeyId, Store};
+use vault_store::{KeyId, Store};
 
 use self::attempts::AttemptLimiter;
+use self::authentication::KnownKey;
 use self::clock::Clock;
+use self::key_uses::KeyUses;
 use self::limits::{API_KEYS_KEPT_MAX, VaultLimits, WRONG_SECRET_USERS_MAX};
 use self::row_integrity::RowIntegrity;
 use self::snapshot::{Age, Epoch, Snapshot};
@@ -78,7 +82,8 @@ pub struct Vault {
     turns: Turns,
     box_writes: Arc<Semaphore>,
     epoch: Arc<Epoch>,
-    known_keys: Snapshot<KeyId, ApiKeyAndUser>,
+    known_keys: Snapshot<KeyId, KnownKey>,
+    key_uses: KeyUses,
 }
 
 impl Vault {
@@ -106,6 +111,7 @@ impl Vault {
             box_writes: Arc::new(Semaphore::new(BOX_WRITES_MAX)),
             epoch: Arc::default(),
             known_keys: Snapshot::new(API_KEYS_KEPT_MAX),
+            key_uses: KeyUses::new(),
         }
     }
 

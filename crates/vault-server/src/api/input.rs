@@ -110,12 +110,20 @@ impl<S: Sync> FromRequestParts<S> for KeyInPath {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        let refused = || Problem::from(crate::vault::error::Invalid::ValueName);
-        let path = parts.uri.path().strip_prefix(KV_PREFIX);
-        let segment = path.and_then(|rest| rest.split('/').next());
-        let name = percent_decode(segment.ok_or_else(refused)?).ok_or_else(refused)?;
-        Ok(Self(ValueName::parse(&name)?))
+        name_in_path(parts.uri.path()).map(Self)
     }
+}
+
+/// The name of a value in a path `/v1/kv/{key}` or below it, decoded once.
+///
+/// # Errors
+/// `malformed_request`.
+pub fn name_in_path(path: &str) -> Result<ValueName, Problem> {
+    let refused = || Problem::from(crate::vault::error::Invalid::ValueName);
+    let path = path.strip_prefix(KV_PREFIX);
+    let segment = path.and_then(|rest| rest.split('/').next());
+    let name = percent_decode(segment.ok_or_else(refused)?).ok_or_else(refused)?;
+    Ok(ValueName::parse(&name)?)
 }
 
 /// Decodes a path segment, once (RFC 3986 section 2.1). `None` for a `%` without two

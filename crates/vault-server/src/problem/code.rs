@@ -72,6 +72,8 @@ codes! {
     WrongPassphrase, "wrong_passphrase", UNAUTHORIZED, "Wrong passphrase";
     /// Known, but not allowed.
     Forbidden, "forbidden", FORBIDDEN, "Not allowed";
+    /// Allowed to the user, but not with this API key.
+    OutOfScope, "out_of_scope", FORBIDDEN, "Outside the scope of the API key";
     /// The egress rules refuse the target.
     TargetForbidden, "target_forbidden", FORBIDDEN, "Target not allowed";
     /// Absent, or not the caller's to know about.

@@ -10,6 +10,10 @@ impl From<VaultError> for Problem {
             VaultError::Forbidden => {
                 Self::new(Code::Forbidden, "The caller is not allowed to do this.")
             }
+            VaultError::OutOfScope => Self::new(
+                Code::OutOfScope,
+                "The API key is not allowed to do this; another key of its user may be.",
+            ),
             VaultError::KeysMissing => Self::new(
                 Code::KeysMissing,
                 "The user has no keys yet; POST /v1/keys/generate makes them.",
@@ -142,6 +146,10 @@ impl From<Invalid> for Problem {
             Invalid::SecretUnchanged => (
                 Code::UserSecretUnchanged,
                 "The new user secret is the old one.",
+            ),
+            Invalid::Scope => (
+                Code::MalformedRequest,
+                "methods, kv and hosts must be lists of what they name; useOnly excludes kv.",
             ),
             Invalid::Grace => (
                 Code::MalformedRequest,

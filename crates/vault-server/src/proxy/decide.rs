@@ -5,6 +5,7 @@
 //! the client's own headers.
 
 use credential_injector::{InjectError, Outbound, Target};
+use http::Method;
 use secrecy::SecretSlice;
 
 use super::control::Choice;
@@ -12,21 +13,25 @@ use crate::problem::{Code, Problem};
 use crate::vault::Vault;
 use crate::vault::error::VaultError;
 use crate::vault::principal::Principal;
+use crate::vault::scope::Access;
 
 /// Turns a choice into a decision. No upstream is contacted. `vault` is `None` on a server that
 /// keeps no credentials.
 ///
 /// # Errors
+/// `out_of_scope` for a host or method that the API key is not for, before anything else;
 /// `credential_not_found`, `credential_ambiguous`, `forbidden` for a credential of another host,
 /// `missing_header` without its passphrase, `wrong_passphrase`, `too_many_attempts`, `tampered`.
 /// `malformed_request` for an identity that cannot stand in a header.
 pub(crate) async fn decide(
     vault: Option<&Vault>,
     caller: &Principal,
+    method: &Method,
     target: Target,
     choice: Choice,
     passphrase: Option<SecretSlice<u8>>,
 ) -> Result<Outbound, Problem> {
+    authorise(caller, method, &target)?;
     match choice {
         Choice::PassThrough => Ok(Outbound::pass_through(target)),
         Choice::Identity(value) => Ok(Outbound::with_identity(target, &value)?),
@@ -37,6 +42,18 @@ pub(crate) async fn decide(
                 vault.outbound_with_credential(caller, target, named, passphrase.as_ref());
             Ok(finding.await?)
         }
+    }
+}
+
+/// Holds a scoped API key to its hosts and methods, whatever is injected.
+fn authorise(caller: &Principal, method: &Method, target: &Target) -> Result<(), VaultError> {
+    let permitted = caller.scope.as_ref().is_none_or(|scope| {
+        scope.permits_method(Access::of(method), method) && scope.permits_target(target)
+    });
+    if permitted {
+        Ok(())
+    } else {
+        Err(VaultError::OutOfScope)
     }
 }
 

@@ -74,7 +74,8 @@ impl Door {
         let passphrase = read_passphrase(request.headers())?;
         let vault = self.setup.vault.as_deref();
         // A hash is bounded by its pool and its queue.
-        let mut outbound = decide(vault, &caller, target, choice, passphrase).await?;
+        let deciding = decide(vault, &caller, request.method(), target, choice, passphrase);
+        let mut outbound = deciding.await?;
         if is_identity {
             outbound = outbound.with_echo_scrub(self.setup.identity_echo_scrub);
         }

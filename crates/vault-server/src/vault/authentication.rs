@@ -13,19 +13,48 @@ use hardened_crypto::key_hash;
 use hardened_crypto::secret_format::{self, SecretKind};
 use hardened_crypto::user_secret::SecretOwner;
 use vault_store::rows::{ApiKeyOwner, ApiKeyRow, FIRST_VERSION, UserRow};
-use vault_store::{ApiKeyAndUser, KeyId, OrgId, UserId, UtcMillis};
+use vault_store::{ApiKeyAndUser, KeyId, OrgId, ScopedApiKey, UserId, UtcMillis};
 
 use super::Vault;
 use super::access::Member;
 use super::error::VaultError;
 use super::principal::{Principal, Role};
 use super::row_integrity::{RowIntegrity, UNSIGNED};
+use super::scope::KeyScope;
 use crate::layers::{AuthenticateError, Authenticator, PresentedKey};
+
+/// An API key with its user and its scope, authenticated and read.
+pub(crate) struct KnownKey {
+    key: ApiKeyAndUser,
+    scope: Option<Arc<KeyScope>>,
+}
+
+impl KnownKey {
+    fn read(integrity: &RowIntegrity, found: ScopedApiKey) -> Result<Self, VaultError> {
+        integrity.check_api_key(&found.key.key, found.scope.as_ref())?;
+        if let Some(user) = &found.key.user {
+            integrity.check(user)?;
+        }
+        let scope = found.scope.map(|row| KeyScope::parse(&row.scope));
+        Ok(Self {
+            key: found.key,
+            scope: scope.transpose()?.map(Arc::new),
+        })
+    }
+
+    /// A key without a scope as the store hands it out.
+    fn as_stored(&self) -> ScopedApiKey {
+        ScopedApiKey {
+            key: self.key.clone(),
+            scope: None,
+        }
+    }
+}
 
 /// Recognises the API keys that a vault issued.
 pub struct ApiKeyAuthenticator {
     vault: Arc<Vault>,
-    decoy: ApiKeyAndUser,
+    decoy: KnownKey,
 }
 
 impl ApiKeyAuthenticator {
@@ -44,44 +73,46 @@ impl ApiKeyAuthenticator {
             .map_err(|_| VaultError::NotFound)?;
         let key_id = KeyId::parse(key.id().as_str()).ok_or(VaultError::NotFound)?;
         let kept = self.kept(key_id);
-        if let Ok(principal) = self.judge(&key, kept.as_deref()) {
-            return Ok(principal);
-        }
-        // What is not kept and what was presented with a wrong secret go the same way from here.
-        let loaded = self.load(key_id).await?;
-        self.judge(&key, loaded.as_deref())
+        let principal = match self.judge(&key, kept.as_deref()) {
+            Ok(principal) => principal,
+            // What is not kept and what was presented with a wrong secret go the same way.
+            Err(_) => {
+                let loaded = self.load(key_id).await?;
+                self.judge(&key, loaded.as_deref())?
+            }
+        };
+        self.vault.note_key_use(key_id);
+        Ok(principal)
     }
 
     /// The caller, if `found` is the key that was presented; the decoy is judged for an absent one.
     fn judge(
         &self,
         presented: &secret_format::PresentedKey,
-        found: Option<&ApiKeyAndUser>,
+        found: Option<&KnownKey>,
     ) -> Result<Principal, VaultError> {
         let row = found.unwrap_or(&self.decoy);
-        let stored = found.map(|found| &found.key.key_hash);
-        let owner = hash_owner(row.key.owner);
+        let stored = found.map(|found| &found.key.key.key_hash);
+        let owner = hash_owner(row.key.key.owner);
         key_hash::verify(&self.vault.root_keys, presented, owner, stored)
             .map_err(|_| VaultError::NotFound)?;
         principal(row, self.vault.clock.utc()).ok_or(VaultError::NotFound)
     }
 
-    fn kept(&self, key_id: KeyId) -> Option<Arc<ApiKeyAndUser>> {
+    fn kept(&self, key_id: KeyId) -> Option<Arc<KnownKey>> {
         let vault = &self.vault;
         vault.known_keys.kept(&vault.epoch, vault.age(), &key_id)
     }
 
     /// An API key and its user, authenticated. The decoy's rows are checked for an absent one.
-    async fn load(&self, key_id: KeyId) -> Result<Option<Arc<ApiKeyAndUser>>, VaultError> {
+    async fn load(&self, key_id: KeyId) -> Result<Option<Arc<KnownKey>>, VaultError> {
         let vault = &self.vault;
         let load = async {
-            let found = vault.store.api_key(key_id).await?;
-            let row = found.as_ref().unwrap_or(&self.decoy);
-            vault.integrity.check(&row.key)?;
-            if let Some(user) = &row.user {
-                vault.integrity.check(user)?;
-            }
-            Ok(found)
+            let found = vault.store.scoped_api_key(key_id).await?;
+            let is_known = found.is_some();
+            let row = found.unwrap_or_else(|| self.decoy.as_stored());
+            let read = KnownKey::read(&vault.integrity, row)?;
+            Ok(is_known.then_some(read))
         };
         vault
             .known_keys
@@ -112,12 +143,12 @@ pub(crate) fn hash_owner(owner: ApiKeyOwner) -> Option<SecretOwner> {
 }
 
 /// Whom a key that was recognised stands for, unless it has expired or its user is disabled.
-fn principal(found: &ApiKeyAndUser, now: UtcMillis) -> Option<Principal> {
-    let key = &found.key;
+fn principal(found: &KnownKey, now: UtcMillis) -> Option<Principal> {
+    let key = &found.key.key;
     if key.expires.is_some_and(|expires| expires <= now) {
         return None;
     }
-    let role = match (key.owner, &found.user) {
+    let role = match (key.owner, &found.key.user) {
         (ApiKeyOwner::Root, None) => Role::Root,
         (ApiKeyOwner::User { org_id, user_id }, Some(user))
             if (user.org_id, user.user_id) == (org_id, user_id) && !user.disabled =>
@@ -133,11 +164,13 @@ fn principal(found: &ApiKeyAndUser, now: UtcMillis) -> Option<Principal> {
     Some(Principal {
         key_id: key.key_id,
         role,
+        scope: found.scope.clone(),
+        expires: key.expires,
     })
 }
 
 /// Rows that take the place of unknown ones, so that both paths do the same work.
-fn decoy(integrity: &RowIntegrity) -> ApiKeyAndUser {
+fn decoy(integrity: &RowIntegrity) -> KnownKey {
     const NOBODY: [u8; 16] = [0; 16];
     let (org_id, user_id) = (OrgId::from_bytes(NOBODY), UserId::from_bytes(NOBODY));
     let key = ApiKeyRow {
@@ -159,8 +192,9 @@ fn decoy(integrity: &RowIntegrity) -> ApiKeyAndUser {
         version: FIRST_VERSION,
         mac: UNSIGNED,
     };
-    ApiKeyAndUser {
+    let key = ApiKeyAndUser {
         key: integrity.sign(key),
         user: Some(integrity.sign(user)),
-    }
+    };
+    KnownKey { key, scope: None }
 }

@@ -15,6 +15,9 @@ pub enum VaultError {
     /// The caller is known and may not do this.
     #[error("the caller may not do this")]
     Forbidden,
+    /// The caller may, but not with this API key.
+    #[error("the API key may not do this")]
+    OutOfScope,
     /// The user has no keys yet.
     #[error("the user has no keys yet")]
     KeysMissing,
@@ -118,6 +121,8 @@ pub enum Invalid {
     CredentialValue,
     /// The caller has as many credentials as one may have.
     TooManyCredentials,
+    /// The scope of a new API key.
+    Scope,
     /// A time for which replaced API keys go on working that is too long.
     Grace,
     /// A share with oneself.

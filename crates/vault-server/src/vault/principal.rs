@@ -1,6 +1,10 @@
 //! Who is calling, once a key has been recognised.
 
-use vault_store::{KeyId, OrgId, UserId};
+use std::sync::Arc;
+
+use vault_store::{KeyId, OrgId, UserId, UtcMillis};
+
+use super::scope::KeyScope;
 
 /// The owner of an API key, as established by an [`Authenticator`](crate::layers::Authenticator).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -9,6 +13,10 @@ pub struct Principal {
     pub key_id: KeyId,
     /// What its owner may do.
     pub role: Role,
+    /// What the key may do, if that is less.
+    pub scope: Option<Arc<KeyScope>>,
+    /// When the key ends, if ever.
+    pub expires: Option<UtcMillis>,
 }
 
 /// The two kinds of caller.
@@ -29,6 +37,25 @@ pub enum Role {
 }
 
 impl Principal {
+    /// The owner of a key without a scope that does not end.
+    #[must_use]
+    pub fn unlimited(key_id: KeyId, role: Role) -> Self {
+        Self {
+            key_id,
+            role,
+            scope: None,
+            expires: None,
+        }
+    }
+
+    /// Whether the key reaches the value of this name, as far as its scope goes.
+    #[must_use]
+    pub fn reaches_name(&self, name: &str) -> bool {
+        self.scope
+            .as_ref()
+            .is_none_or(|scope| scope.permits_name(name))
+    }
+
     /// The caller's organisation; the root key belongs to none.
     #[must_use]
     pub fn org_id(&self) -> Option<OrgId> {

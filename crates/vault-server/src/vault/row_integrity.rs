@@ -16,8 +16,8 @@ use hardened_crypto::root_key::RootKeyring;
 use hardened_crypto::row_mac::{self, RowTag};
 use vault_store::UtcMillis;
 use vault_store::rows::{
-    ApiKeyOwner, ApiKeyRow, CredentialRow, CredentialVersionRow, KeyPairRow, OrgRow, RowMac,
-    ShareRow, UserKeysRow, UserRow, ValueRow, ValueVersionRow,
+    ApiKeyOwner, ApiKeyRow, ApiKeyScopeRow, CredentialRow, CredentialVersionRow, KeyPairRow,
+    OrgRow, RowMac, ShareRow, UserKeysRow, UserRow, ValueRow, ValueVersionRow,
 };
 
 use super::error::VaultError;
@@ -72,12 +72,51 @@ impl RowIntegrity {
     /// # Errors
     /// [`VaultError::Tampered`] with the table's name; an operator's alarm goes to the log.
     pub fn check<R: GuardedRow>(&self, row: &R) -> Result<(), VaultError> {
-        let RowMac { key_id, tag } = row.mac();
-        let fields = row.bind(row_mac::row(R::TABLE));
-        row_mac::verify(&self.ring, fields, &RowTag { key_id, tag }).map_err(|_| {
-            tracing::error!(table = R::TABLE, "a stored row did not authenticate");
-            VaultError::Tampered(R::TABLE)
+        self.verify(R::TABLE, row.bind(row_mac::row(R::TABLE)), row.mac())
+    }
+
+    /// The row of an API key with its MAC, which covers the scope that goes with it, too. Without
+    /// one it is the MAC of the row alone.
+    #[must_use]
+    pub fn sign_api_key(&self, mut key: ApiKeyRow, scope: Option<&ApiKeyScopeRow>) -> ApiKeyRow {
+        let tag = row_mac::sign(&self.ring, key_with_scope(&key, scope));
+        key.set_mac(RowMac {
+            key_id: tag.key_id,
+            tag: tag.tag,
+        });
+        key
+    }
+
+    /// Checks an API key with the scope that was found beside it, or that none was: a scope that
+    /// was dropped, altered or given to another key is noticed.
+    ///
+    /// # Errors
+    /// As [`RowIntegrity::check`].
+    pub fn check_api_key(
+        &self,
+        key: &ApiKeyRow,
+        scope: Option<&ApiKeyScopeRow>,
+    ) -> Result<(), VaultError> {
+        if let Some(scope) = scope {
+            self.check(scope)?;
+        }
+        self.verify(ApiKeyRow::TABLE, key_with_scope(key, scope), key.mac)
+    }
+
+    fn verify(&self, table: &'static str, row: Context, mac: RowMac) -> Result<(), VaultError> {
+        let RowMac { key_id, tag } = mac;
+        row_mac::verify(&self.ring, row, &RowTag { key_id, tag }).map_err(|_| {
+            tracing::error!(table, "a stored row did not authenticate");
+            VaultError::Tampered(table)
         })
+    }
+}
+
+fn key_with_scope(key: &ApiKeyRow, scope: Option<&ApiKeyScopeRow>) -> Context {
+    let fields = key.bind(row_mac::row(ApiKeyRow::TABLE));
+    match scope {
+        None => fields,
+        Some(scope) => scope.bind(fields.text(ApiKeyScopeRow::TABLE)),
     }
 }
 
@@ -166,6 +205,22 @@ impl GuardedRow for ApiKeyRow {
         };
         let fields = time(fields.bytes(key_hash), *created);
         optional_time(fields, *expires).u64(*version)
+    }
+
+    mac_field!();
+}
+
+impl GuardedRow for ApiKeyScopeRow {
+    const TABLE: &'static str = "api_key_scopes";
+
+    fn bind(&self, fields: Context) -> Context {
+        let Self {
+            key_id,
+            scope,
+            version,
+            mac: _,
+        } = self;
+        fields.text(key_id.as_str()).bytes(scope).u64(*version)
     }
 
     mac_field!();

@@ -64,6 +64,7 @@ impl Vault {
     /// Makes a user with an API key.
     ///
     /// # Errors
+    /// `OutOfScope` for an API key that has a scope or an end, since the new one has none;
     /// `Forbidden` for users who are not admins, and for root once the organisation has its
     /// first admin or when that first user shall not be one; `NotFound` for an organisation
     /// that is not the caller's; `Invalid` for an unusable name.
@@ -75,6 +76,7 @@ impl Vault {
         is_admin: bool,
     ) -> Result<NewUser, VaultError> {
         let administers = access::administrator(caller, org_id)?;
+        access::unlimited(caller)?;
         check_display_name(name)?;
         let org = self.org_row(org_id).await?;
         let mut first_step = ChangeSet::new();

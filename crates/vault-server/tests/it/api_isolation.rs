@@ -60,6 +60,8 @@ pub(crate) const CALLS: &[(&str, &str, Option<&str>)] = &[
     ),
     ("GET", "/v1/users/org", None),
     ("GET", "/v1/users/me", None),
+    ("POST", "/v1/apikeys", Some("{}")),
+    ("GET", "/v1/apikeys", None),
     ("POST", "/admin/orgs", Some(r#"{"name":"x"}"#)),
     ("GET", "/admin/orgs", None),
     ("GET", "/openapi.json", None),

@@ -12,6 +12,7 @@ mod api_isolation;
 mod api_keys;
 mod api_openapi;
 mod api_restart;
+mod api_scopes;
 mod api_shares;
 mod api_storage;
 mod api_support;

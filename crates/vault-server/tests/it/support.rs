@@ -34,14 +34,12 @@ impl Authenticator for KeyRing {
 }
 
 fn user(key_id: &str, org: u8) -> Principal {
-    Principal {
-        key_id: KeyId::parse(key_id).unwrap(),
-        role: Role::User {
-            org_id: OrgId::from_bytes([org; 16]),
-            user_id: UserId::from_bytes([org; 16]),
-            is_admin: false,
-        },
-    }
+    let role = Role::User {
+        org_id: OrgId::from_bytes([org; 16]),
+        user_id: UserId::from_bytes([org; 16]),
+        is_admin: false,
+    };
+    Principal::unlimited(KeyId::parse(key_id).unwrap(), role)
 }
 
 /// A server on a loopback port, stopped when dropped.

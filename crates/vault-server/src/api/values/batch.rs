@@ -94,7 +94,7 @@ pub(super) async fn get(
             "keys must hold 1 to 100 names.",
         ));
     }
-    let names: Vec<_> = keys.iter().map(|key| ValueName::parse(key)).collect();
+    let names: Vec<_> = keys.iter().map(|key| permitted(&caller, key)).collect();
     let usable: Vec<_> = names.iter().flatten().cloned().collect();
     let opened = state.vault.read_values(&caller, &usable, &secret).await?;
     let mut opened = opened.into_iter();
@@ -103,6 +103,16 @@ pub(super) async fn get(
         Err(error) => Err(error),
     });
     answer(&keys, items.collect())
+}
+
+/// The name, if the caller's key reaches it.
+fn permitted(caller: &Principal, key: &str) -> Result<ValueName, VaultError> {
+    let name = ValueName::parse(key)?;
+    if caller.reaches_name(name.as_str()) {
+        Ok(name)
+    } else {
+        Err(VaultError::OutOfScope)
+    }
 }
 
 fn answer(

@@ -25,7 +25,7 @@ const PATH: &str = "/v1/kv";
 pub struct ListParameters {
     /// Only names that start with this.
     #[serde(default)]
-    prefix: String,
+    pub(in crate::api) prefix: String,
     /// Only names after this one.
     after: Option<String>,
     /// Names in one page.
