@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use vault_server::config::SubstringPatterns;
 use vault_server::config::{
     Config, ConfigError, DATA_DIR_DEFAULT, Egress, LISTEN_DEFAULT, Limits, LogFormat,
     RootKeySource, TlsFiles, defaults,
@@ -21,6 +22,13 @@ const DEV_WARNING: &str = "\
 *** DEVELOPMENT MODE ***
 Listening on loopback only. Targets on loopback may be reached, also with plain http.
 Do not put real secrets into this server.
+";
+
+/// What is said on standard error where `contains:` patterns are accepted.
+const CONTAINS_WARNING: &str = "\
+*** contains: PATTERNS ARE ENABLED ***
+A credential for contains:stripe is sent to every host whose name contains \"stripe\", also to
+stripe.attacker.example. Whoever chooses the target can thus collect it. Use *.stripe.com instead.
 ";
 
 /// Options of `serve`. Each may also come from the environment; a flag wins.
@@ -182,6 +190,11 @@ struct VaultArgs {
     #[arg(long, env = "SEALGATE_PASSPHRASE_BYTES_MIN", default_value_t = vault_limits::PASSPHRASE_BYTES_MIN)]
     passphrase_bytes_min: usize,
 
+    /// Accept credentials for `contains:` host patterns, which match by accident as easily as on
+    /// purpose.
+    #[arg(long, env = "SEALGATE_ALLOW_CONTAINS_PATTERNS")]
+    allow_contains_patterns: bool,
+
     /// Password hashes that run at once; default one per core.
     #[arg(long, env = "SEALGATE_HASH_THREADS")]
     hash_threads: Option<usize>,
@@ -215,9 +228,13 @@ impl Serve {
     fn serve(self) -> Result<(), Box<dyn std::error::Error>> {
         let config = self.into_config()?;
         config.validate()?;
+        let warns = config.vault.substring_patterns == SubstringPatterns::AllowedByOperator;
         vault_server::telemetry::init(config.log_format)?;
         if config.dev {
             say(DEV_WARNING);
+        }
+        if warns {
+            say(CONTAINS_WARNING);
         }
         // Supervises only; the workers have runtimes of their own.
         tokio::runtime::Builder::new_current_thread()
@@ -253,6 +270,11 @@ impl VaultArgs {
             versions_kept: self.versions_kept,
             passphrase_bytes_min: self.passphrase_bytes_min,
             hash_threads: self.hash_threads,
+            substring_patterns: if self.allow_contains_patterns {
+                SubstringPatterns::AllowedByOperator
+            } else {
+                SubstringPatterns::Refused
+            },
             ..VaultLimits::default()
         }
     }

@@ -23,12 +23,30 @@ use super::orgs::PageParameters;
 use super::output::no_content;
 use super::utc::Utc;
 use super::{ApiState, with_next};
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 use crate::vault::credentials::Credential;
+use crate::vault::error::Invalid;
 use crate::vault::principal::Principal;
 
 /// Bytes of a body with a value: every byte of the value may be an escape of six.
 const CREDENTIAL_BODY_BYTES_MAX: usize = 64 * 1024;
+
+/// Stands before the name of a query parameter where a header name could stand.
+const QUERY_MARK: char = '?';
+
+/// The place in a request that a document names, if it names one.
+fn slot(header: Option<&str>, query_parameter: Option<&str>) -> Result<Option<String>, Problem> {
+    match (header, query_parameter) {
+        (None, None) => Ok(None),
+        (Some(name), None) if name.starts_with(QUERY_MARK) => Err(Invalid::Header.into()),
+        (Some(name), None) => Ok(Some(name.to_owned())),
+        (None, Some(name)) => Ok(Some(format!("{QUERY_MARK}{name}"))),
+        (Some(_), Some(_)) => Err(Problem::new(
+            Code::MalformedRequest,
+            "header and queryParameter exclude each other.",
+        )),
+    }
+}
 
 /// The routes of this noun.
 pub(super) fn routes() -> OpenApiRouter<ApiState> {
@@ -51,7 +69,11 @@ pub struct CredentialDocument {
     /// Where its value may be sent.
     host_pattern: String,
     /// The header that carries its value, in lower case.
-    header: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    header: Option<String>,
+    /// The query parameter that carries it instead.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    query_parameter: Option<String>,
     /// What its value is filled into.
     template: String,
     /// The version in use.
@@ -70,11 +92,14 @@ pub struct CredentialDocument {
 
 impl From<Credential> for CredentialDocument {
     fn from(credential: Credential) -> Self {
+        let query_parameter = credential.slot.strip_prefix(QUERY_MARK);
+        let query_parameter = query_parameter.map(ToOwned::to_owned);
         Self {
+            header: query_parameter.is_none().then_some(credential.slot),
+            query_parameter,
             credential_id: credential.credential_id.into(),
             name: credential.name,
             host_pattern: credential.host_pattern,
-            header: credential.header,
             template: credential.template,
             version: credential.version,
             created_utc: Utc(credential.created),

@@ -127,6 +127,14 @@ impl From<Invalid> for Problem {
                 Code::MalformedRequest,
                 "hostPattern must be a host, a host with a port, or *. and a domain.",
             ),
+            Invalid::ContainsPattern => (
+                Code::MalformedRequest,
+                "contains: patterns are not enabled on this server.",
+            ),
+            Invalid::QueryParameter => (
+                Code::MalformedRequest,
+                "queryParameter must be 1 to 64 letters, digits, '-', '.', '_' or '~'.",
+            ),
             Invalid::Header => (
                 Code::MalformedRequest,
                 "header must name a header that a credential may go into.",

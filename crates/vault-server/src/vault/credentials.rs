@@ -3,8 +3,8 @@
 //! In: a caller, a checked place (host pattern, header, template), a value and a passphrase.
 //! Out: what anyone may know about a credential, and a decided request to its upstream.
 //!
-//! Promise: no use case returns a value; host pattern, header and template are authenticated
-//! with it; who asks for a host that a pattern does not match is refused before anything is
+//! Promise: no use case returns a value; host pattern, slot (header or query parameter) and
+//! template are authenticated with it; who asks for a host that a pattern does not match is refused before anything is
 //! opened; attempts with passphrases are limited per owner before any password hash.
 //! Not here: sealing to a user's keys, and sharing.
 
@@ -41,8 +41,8 @@ pub struct Credential {
     pub name: String,
     /// Where its value may be sent.
     pub host_pattern: String,
-    /// The header that carries its value.
-    pub header: String,
+    /// The header that carries its value, or `?` and the query parameter that does.
+    pub slot: String,
     /// What its value is filled into.
     pub template: String,
     /// The version in use.
@@ -61,7 +61,7 @@ impl From<CredentialRow> for Credential {
             credential_id: row.credential_id,
             name: row.name,
             host_pattern: row.host_pattern,
-            header: row.header,
+            slot: row.header,
             template: row.template,
             version: row.current_version,
             created: row.created,

@@ -111,10 +111,14 @@ pub enum Invalid {
     SecretUnchanged,
     /// A passphrase that cannot be accepted for a new credential.
     PassphraseUnusable,
-    /// A host pattern that is none, or one that the operator has not enabled.
+    /// A host pattern that is none.
     HostPattern,
+    /// A `contains:` pattern, which the operator has not enabled.
+    ContainsPattern,
     /// A header that no credential may go into.
     Header,
+    /// A query parameter that no credential may go into.
+    QueryParameter,
     /// A template without exactly one placeholder.
     Template,
     /// A value that cannot stand in a header.

@@ -38,6 +38,7 @@ mod proxy_failures;
 mod proxy_fidelity;
 mod proxy_framing;
 mod proxy_http2;
+mod proxy_query;
 mod proxy_retry;
 mod proxy_streaming;
 mod proxy_upgrade;

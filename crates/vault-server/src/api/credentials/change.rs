@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer};
 use utoipa::ToSchema;
 
 use super::make::SecretText;
-use super::{CREDENTIAL_BODY_BYTES_MAX, CredentialDocument};
+use super::{CREDENTIAL_BODY_BYTES_MAX, CredentialDocument, slot};
 use crate::api::input::{IdInPath, NoParameters, Parameters, json};
 use crate::api::{ApiState, read_json, read_json_of, utc};
 use crate::layers::secret_headers::one_secret;
@@ -117,6 +117,9 @@ pub struct PatchCredentialDocument {
     /// The header that carries its value. Needs the passphrase.
     #[serde(default)]
     header: Option<String>,
+    /// The query parameter that carries it instead. Needs the passphrase.
+    #[serde(default)]
+    query_parameter: Option<String>,
     /// What its value is filled into. Needs the passphrase.
     #[serde(default)]
     template: Option<String>,
@@ -131,9 +134,9 @@ fn present<'de, D: Deserializer<'de>>(input: D) -> Result<Option<Option<String>>
     Option::deserialize(input).map(Some)
 }
 
-/// Changes name, expiry, host pattern, header or template.
+/// Changes name, expiry, host pattern, header or query parameter, or template.
 ///
-/// The last three are sealed with the value: changing them makes a new version and needs the
+/// The last ones are sealed with the value: changing them makes a new version and needs the
 /// passphrase.
 #[utoipa::path(
     patch, path = "/v1/credentials/{credentialId}", operation_id = "patchCredential", tag = "credentials",
@@ -173,12 +176,16 @@ pub(super) async fn patch(
         Some(None) => Some(None),
         Some(Some(text)) => Some(Some(utc::parse(text)?)),
     };
+    let slot = slot(
+        document.header.as_deref(),
+        document.query_parameter.as_deref(),
+    )?;
     let patch = CredentialPatch {
         name: document.name.as_deref(),
         expires,
         place: PlaceChange {
             host_pattern: document.host_pattern.as_deref(),
-            header: document.header.as_deref(),
+            slot: slot.as_deref(),
             template: document.template.as_deref(),
         },
     };

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use zeroize::Zeroize;
 
-use super::{CREDENTIAL_BODY_BYTES_MAX, CredentialDocument};
+use super::{CREDENTIAL_BODY_BYTES_MAX, CredentialDocument, slot};
 use crate::api::input::{NoParameters, Parameters, SecretBody, json};
 use crate::api::{ApiState, read_json_of, utc};
 use crate::layers::secret_headers::one_secret;
@@ -22,8 +22,10 @@ use crate::vault::principal::Principal;
 
 /// The header, unless another is wanted.
 const HEADER_DEFAULT: &str = "Authorization";
-/// The template, unless another is wanted.
+/// The template of a header, unless another is wanted.
 const TEMPLATE_DEFAULT: &str = "Bearer {{secret}}";
+/// The template of a query parameter, unless another is wanted.
+const QUERY_TEMPLATE_DEFAULT: &str = "{{secret}}";
 
 /// A credential to make.
 #[derive(Deserialize, ToSchema)]
@@ -31,7 +33,8 @@ const TEMPLATE_DEFAULT: &str = "Bearer {{secret}}";
 pub struct CreateCredentialDocument<'a> {
     /// Name, unique for its owner: 1 to 512 bytes of printable UTF-8.
     name: String,
-    /// `api.example.com`, `api.example.com:8443` or `*.example.com`.
+    /// `api.example.com`, `api.example.com:8443` or `*.example.com`; `contains:example` where the
+    /// operator enabled it.
     host_pattern: String,
     /// The value: 1 to 8192 bytes without control characters and edge spaces.
     #[serde(borrow)]
@@ -40,7 +43,11 @@ pub struct CreateCredentialDocument<'a> {
     /// The header that carries it; `Authorization` by default.
     #[serde(default)]
     header: Option<String>,
-    /// `{{secret}}` or `{{secret|base64}}` once; `Bearer {{secret}}` by default.
+    /// The query parameter that carries it instead: 1 to 64 letters, digits, `-`, `.`, `_`, `~`.
+    #[serde(default)]
+    query_parameter: Option<String>,
+    /// `{{secret}}` or `{{secret|base64}}` once. By default `Bearer {{secret}}`, and `{{secret}}`
+    /// for a query parameter.
     #[serde(default)]
     template: Option<String>,
     /// Unusable from then on: RFC 3339 with an offset, in the future.
@@ -93,10 +100,16 @@ pub(super) async fn create(
     let passphrase = one_secret(&headers, &X_PROXY_MASTER_KEY)?;
     let body: SecretBody = read_json_of(&headers, body, CREDENTIAL_BODY_BYTES_MAX).await?;
     let document: CreateCredentialDocument<'_> = json(body.as_bytes())?;
+    let parameter = document.query_parameter.as_deref();
+    let slot = slot(document.header.as_deref(), parameter)?;
+    let template_default = match parameter {
+        None => TEMPLATE_DEFAULT,
+        Some(_) => QUERY_TEMPLATE_DEFAULT,
+    };
     let place = InjectionPlace::parse(
         &document.host_pattern,
-        document.header.as_deref().unwrap_or(HEADER_DEFAULT),
-        document.template.as_deref().unwrap_or(TEMPLATE_DEFAULT),
+        slot.as_deref().unwrap_or(HEADER_DEFAULT),
+        document.template.as_deref().unwrap_or(template_default),
     )?;
     let expires = document.expires_utc.as_deref().map(utc::parse);
     let new = NewCredential {

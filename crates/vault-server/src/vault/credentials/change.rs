@@ -32,21 +32,21 @@ pub struct CredentialPatch<'a> {
 pub struct PlaceChange<'a> {
     /// Where the value may go.
     pub host_pattern: Option<&'a str>,
-    /// The header that carries it.
-    pub header: Option<&'a str>,
+    /// The header that carries it, or `?` and the query parameter.
+    pub slot: Option<&'a str>,
     /// What it is filled into.
     pub template: Option<&'a str>,
 }
 
 impl PlaceChange<'_> {
     fn is_empty(&self) -> bool {
-        self.host_pattern.is_none() && self.header.is_none() && self.template.is_none()
+        self.host_pattern.is_none() && self.slot.is_none() && self.template.is_none()
     }
 
     fn applied_to(&self, row: &CredentialRow) -> Result<InjectionPlace, VaultError> {
         InjectionPlace::parse(
             self.host_pattern.unwrap_or(&row.host_pattern),
-            self.header.unwrap_or(&row.header),
+            self.slot.unwrap_or(&row.header),
             self.template.unwrap_or(&row.template),
         )
     }
@@ -99,7 +99,7 @@ impl Vault {
             let attempt = || self.try_patch(owner, credential_id, patch);
             return self.turns.retry((owner, credential_id), attempt).await;
         }
-        patch.place.applied_to(&row)?;
+        self.check_permitted(&patch.place.applied_to(&row)?)?;
         let passphrase = passphrase.ok_or(VaultError::PassphraseMissing)?;
         let key = self.unlock_credential(owner, &row, passphrase).await?;
         let attempt = || self.try_put_version(owner, &row, &key, None, patch);

@@ -47,6 +47,7 @@ impl Vault {
         let owner = access::member(caller)?;
         check_display_name(new.name)?;
         check_value(new.value)?;
+        self.check_permitted(new.place)?;
         let now = self.clock.utc();
         if new.expires.is_some_and(|expires| expires <= now) {
             return Err(VaultError::Invalid(Invalid::ExpiryInPast));

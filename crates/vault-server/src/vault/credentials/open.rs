@@ -5,6 +5,7 @@ use secrecy::SecretSlice;
 use vault_store::rows::CredentialRow;
 use vault_store::{ListCandidates, Page, RecordId};
 
+use super::place::parse_pattern;
 use super::{InjectionPlace, sealed_place};
 use crate::vault::Vault;
 use crate::vault::access::{self, Member};
@@ -44,7 +45,7 @@ impl Vault {
         }
         let place = InjectionPlace::parse(&row.host_pattern, &row.header, &row.template)
             .map_err(|_| VaultError::Tampered("the place of a credential"))?;
-        if !place.pattern().matches_target(&target) {
+        if !self.permits(place.pattern()) || !place.pattern().matches_target(&target) {
             return Err(VaultError::Inject(
                 credential_injector::InjectError::OffOrigin,
             ));
@@ -95,7 +96,7 @@ impl Vault {
             let own = rows.into_iter().filter(|row| row.share.is_none());
             for candidate in own {
                 let (id, pattern) = self.checked_pattern(&candidate.credential)?;
-                if pattern.matches_target(target) {
+                if self.permits(&pattern) && pattern.matches_target(target) {
                     matching.push((id, pattern));
                 }
             }
@@ -107,7 +108,7 @@ impl Vault {
 
     fn checked_pattern(&self, row: &CredentialRow) -> Result<(RecordId, HostPattern), VaultError> {
         self.integrity.check(row)?;
-        let pattern = HostPattern::parse(&row.host_pattern)
+        let pattern = parse_pattern(&row.host_pattern)
             .map_err(|_| VaultError::Tampered("the host pattern of a credential"))?;
         Ok((row.credential_id, pattern))
     }
