@@ -11,7 +11,7 @@ pub use make::CreateCredentialDocument;
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -24,7 +24,7 @@ use super::output::no_content;
 use super::utc::Utc;
 use super::{ApiState, with_next};
 use crate::problem::{Code, Problem};
-use crate::vault::credentials::Credential;
+use crate::vault::credentials::{Credential, CredentialProtection};
 use crate::vault::error::Invalid;
 use crate::vault::principal::Principal;
 
@@ -58,6 +58,34 @@ pub(super) fn routes() -> OpenApiRouter<ApiState> {
         .merge(explain::routes())
 }
 
+/// What opens a credential.
+#[derive(Debug, Clone, Copy, Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum ProtectionDocument {
+    /// Its own passphrase, in `X-Proxy-Master-Key`.
+    Passphrase,
+    /// The keys of its owner and of those it is shared with, by `X-User-Secret`.
+    UserKeys,
+}
+
+impl From<CredentialProtection> for ProtectionDocument {
+    fn from(protection: CredentialProtection) -> Self {
+        match protection {
+            CredentialProtection::Passphrase => Self::Passphrase,
+            CredentialProtection::UserKeys => Self::UserKeys,
+        }
+    }
+}
+
+impl From<ProtectionDocument> for CredentialProtection {
+    fn from(document: ProtectionDocument) -> Self {
+        match document {
+            ProtectionDocument::Passphrase => Self::Passphrase,
+            ProtectionDocument::UserKeys => Self::UserKeys,
+        }
+    }
+}
+
 /// A credential without its value.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -66,6 +94,14 @@ pub struct CredentialDocument {
     credential_id: Uuid,
     /// Its name.
     name: String,
+    /// What opens it.
+    protection: ProtectionDocument,
+    /// By which share the caller may use it; absent for the owner.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    share_id: Option<Uuid>,
+    /// Whose it is, if not the caller's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    owner_user_id: Option<Uuid>,
     /// Where its value may be sent.
     host_pattern: String,
     /// The header that carries its value, in lower case.
@@ -99,6 +135,9 @@ impl From<Credential> for CredentialDocument {
             query_parameter,
             credential_id: credential.credential_id.into(),
             name: credential.name,
+            protection: credential.protection.into(),
+            owner_user_id: credential.share_id.map(|_| credential.owner.into()),
+            share_id: credential.share_id.map(Into::into),
             host_pattern: credential.host_pattern,
             template: credential.template,
             version: credential.version,

@@ -54,6 +54,10 @@ impl From<VaultError> for Problem {
                 Code::MissingHeader,
                 "This call needs the X-Proxy-Master-Key header.",
             ),
+            VaultError::UserSecretMissing => Self::new(
+                Code::MissingHeader,
+                "This call needs the X-User-Secret header.",
+            ),
             VaultError::CredentialNotFound => Self::new(
                 Code::CredentialNotFound,
                 "No stored credential fits this request.",
@@ -146,6 +150,14 @@ impl From<Invalid> for Problem {
             Invalid::CredentialValue => (
                 Code::MalformedRequest,
                 "value must be 1 to 8192 bytes without control characters and edge spaces.",
+            ),
+            Invalid::NoPassphrase => (
+                Code::MalformedRequest,
+                "The credential has no passphrase; it is sealed to its owner's keys.",
+            ),
+            Invalid::NotShareable => (
+                Code::MalformedRequest,
+                "A credential under a passphrase cannot be shared.",
             ),
             Invalid::TooManyCredentials => (
                 Code::Conflict,

@@ -51,6 +51,9 @@ pub enum VaultError {
     /// The call needs the passphrase of the credential.
     #[error("the passphrase of a credential is missing")]
     PassphraseMissing,
+    /// The call needs the user secret.
+    #[error("the user secret is missing")]
+    UserSecretMissing,
     /// No credential of the caller fits.
     #[error("no credential fits")]
     CredentialNotFound,
@@ -123,6 +126,10 @@ pub enum Invalid {
     Template,
     /// A value that cannot stand in a header.
     CredentialValue,
+    /// A passphrase for a credential that has none.
+    NoPassphrase,
+    /// A share of a credential under a passphrase.
+    NotShareable,
     /// The caller has as many credentials as one may have.
     TooManyCredentials,
     /// The scope of a new API key.

@@ -51,7 +51,8 @@ async fn every_documented_call_is_answered_and_no_other() {
             .next()
             .unwrap()
             .replace("/kv/a", "/kv/{key}")
-            .replace("0190f5fe-7c00-7a00-8000-000000000001", "{shareId}");
+            .replace("0190f5fe-7c00-7a00-8000-000000000001", "{shareId}")
+            .replace("0190f5fe-7c00-7a00-8000-000000000002", "{credentialId}");
         let listed =
             |(m, p, _): &(&str, &str, &Value)| m.eq_ignore_ascii_case(method) && *p == path;
         assert!(operations.iter().any(listed), "{method} {path}");

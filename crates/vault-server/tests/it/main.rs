@@ -40,6 +40,7 @@ mod proxy_framing;
 mod proxy_http2;
 mod proxy_query;
 mod proxy_retry;
+mod proxy_shared_credentials;
 mod proxy_streaming;
 mod proxy_upgrade;
 mod shutdown;

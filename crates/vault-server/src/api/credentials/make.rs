@@ -14,9 +14,8 @@ use zeroize::Zeroize;
 use super::{CREDENTIAL_BODY_BYTES_MAX, CredentialDocument, slot};
 use crate::api::input::{NoParameters, Parameters, SecretBody, json};
 use crate::api::{ApiState, read_json_of, utc};
-use crate::layers::secret_headers::one_secret;
 use crate::problem::Problem;
-use crate::proxy::control::X_PROXY_MASTER_KEY;
+use crate::proxy::control::read_secret;
 use crate::vault::credentials::{InjectionPlace, NewCredential};
 use crate::vault::principal::Principal;
 
@@ -75,14 +74,20 @@ impl Drop for SecretText<'_> {
     }
 }
 
-/// Makes a credential, sealed under the passphrase in `X-Proxy-Master-Key`.
+/// Makes a credential, sealed under the passphrase in `X-Proxy-Master-Key`, or without that header
+/// to the caller's keys.
+///
+/// Sealing to keys needs their public half alone: `X-User-Secret` is permitted and not looked at.
 #[utoipa::path(
     post, path = "/v1/credentials", operation_id = "createCredential", tag = "credentials",
-    params(("X-Proxy-Master-Key" = String, Header, description = "The passphrase that will open it")),
+    params(
+        ("X-Proxy-Master-Key" = Option<String>, Header, description = "The passphrase that will open it"),
+        ("X-User-Secret" = Option<String>, Header, description = "Excludes the passphrase"),
+    ),
     request_body = CreateCredentialDocument<'_>,
     responses(
         (status = 201, description = "Made", body = CredentialDocument),
-        (status = 400, description = "malformed_request, missing_header, expiry_in_past, tampered"),
+        (status = 400, description = "malformed_request, missing_header, two_credentials, keys_missing, expiry_in_past, tampered"),
         (status = 403, description = "forbidden: root has no credentials"),
         (status = 408, description = "request_timeout"),
         (status = 409, description = "conflict: the name is taken, or there are too many"),
@@ -97,7 +102,7 @@ pub(super) async fn create(
     headers: HeaderMap,
     body: Body,
 ) -> Result<(StatusCode, Json<CredentialDocument>), Problem> {
-    let passphrase = one_secret(&headers, &X_PROXY_MASTER_KEY)?;
+    let secret = read_secret(&headers)?;
     let body: SecretBody = read_json_of(&headers, body, CREDENTIAL_BODY_BYTES_MAX).await?;
     let document: CreateCredentialDocument<'_> = json(body.as_bytes())?;
     let parameter = document.query_parameter.as_deref();
@@ -118,6 +123,6 @@ pub(super) async fn create(
         value: document.value.as_bytes(),
         expires: expires.transpose()?,
     };
-    let making = state.vault.make_credential(&caller, new, &passphrase);
+    let making = state.vault.make_credential(&caller, new, secret.as_ref());
     Ok((StatusCode::CREATED, Json(making.await?.into())))
 }
