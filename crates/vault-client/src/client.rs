@@ -13,9 +13,12 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 use std::{fmt, sync::Arc};
 
+/// Users asked for at once.
+const USERS_PAGE: u32 = 1_000;
+
 pub(crate) const X_USER_SECRET: HeaderName = HeaderName::from_static("x-user-secret");
 const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
-const X_NEW_USER_SECRET: HeaderName = HeaderName::from_static("x-new-user-secret");
+pub(crate) const X_NEW_USER_SECRET: HeaderName = HeaderName::from_static("x-new-user-secret");
 
 /// A client of one server, as the user to whom the API key belongs.
 #[derive(Clone)]
@@ -140,6 +143,36 @@ impl Client {
     /// [`ClientError`] as for every call.
     pub async fn org_users(&self) -> Result<Vec<OrgUser>, ClientError> {
         json(self.request(Method::GET, "/v1/users/org")).await
+    }
+
+    /// One user of the caller's organisation, found in the list of all.
+    ///
+    /// # Errors
+    /// [`ClientError::Usage`] when there is none with this id.
+    pub async fn org_user(&self, user_id: &str) -> Result<OrgUser, ClientError> {
+        let mut after = String::new();
+        loop {
+            let path = format!("/v1/users/org?limit={USERS_PAGE}{after}");
+            let page: Vec<OrgUser> = json(self.request(Method::GET, &path)).await?;
+            let Some(last) = page.last() else {
+                return Err(ClientError::Usage("no user with this id"));
+            };
+            after = format!("&after={}", crate::kv::encode(&last.user_id));
+            let is_wanted = |user: &OrgUser| user.user_id.eq_ignore_ascii_case(user_id);
+            if let Some(user) = page.into_iter().find(is_wanted) {
+                return Ok(user);
+            }
+        }
+    }
+
+    /// Removes a user with everything that is the user's. Needs an administrator's key.
+    ///
+    /// # Errors
+    /// [`ClientError::Refused`] with `not_found` or `forbidden`.
+    pub async fn remove_user(&self, org_id: &str, user_id: &str) -> Result<(), ClientError> {
+        let (org_id, user_id) = (crate::kv::encode(org_id), crate::kv::encode(user_id));
+        let path = format!("/admin/orgs/{org_id}/users/{user_id}");
+        send(self.request(Method::DELETE, &path)).await.map(drop)
     }
 
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {

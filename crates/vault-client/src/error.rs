@@ -29,6 +29,9 @@ pub enum ClientError {
     /// The answer is not one of this API.
     #[error("the answer was not understood: {0}")]
     Answer(&'static str),
+    /// Something sealed was not opened, or could not be made.
+    #[error("{0}")]
+    Sealed(#[from] hardened_crypto::Error),
     /// The client was given something unusable.
     #[error("{0}")]
     Usage(&'static str),

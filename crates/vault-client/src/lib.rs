@@ -3,7 +3,8 @@
 //! What it does: turns calls into requests and answers into types or a [`ClientError`]. What
 //! goes in: an address, an API key, and for reads the user secret. What it promises: secrets
 //! travel in sensitive headers only, never in a URL, an error or `Debug`; redirects are not
-//! followed, so a key reaches no other origin. What is not here: retries, caching, and the
+//! followed, so a key reaches no other origin; private keys for recovery are opened in this
+//! process and never sent. What is not here: retries, caching, and the
 //! proxy door, which any HTTP client uses as it is.
 //!
 //! ```no_run
@@ -24,10 +25,13 @@
 
 mod client;
 mod error;
+mod keys;
 mod kv;
+pub mod recovery;
 mod types;
 
 pub use client::Client;
 pub use error::{ClientError, Problem};
+pub use keys::{OpenKeys, Rotation};
 pub use kv::{Expect, Write};
 pub use types::{KeyStatus, NewOrg, NewUser, Org, OrgUser, PublicKeys, Value, Written};

@@ -103,4 +103,13 @@ pub struct OrgUser {
     pub name: String,
     /// Whether the user administers the organisation.
     pub is_admin: bool,
+    /// Fingerprint of the user's public keys, once there are some.
+    #[serde(default)]
+    pub fingerprint: Option<String>,
+    /// P-256 point, base64.
+    #[serde(rename = "publicKeyB64", default)]
+    pub public_key_b64: Option<String>,
+    /// ML-KEM-768 key, base64.
+    #[serde(rename = "publicKeyKyberB64", default)]
+    pub public_key_kyber_b64: Option<String>,
 }

@@ -14,6 +14,7 @@ pub mod media_type;
 mod openapi;
 pub mod orgs;
 mod output;
+pub mod recovery;
 pub mod shares;
 pub mod users;
 pub mod utc;
@@ -69,6 +70,7 @@ pub fn router(vault: Arc<Vault>, body_bytes_max: usize, schemes: SchemePolicy) -
         .merge(values::routes())
         .merge(credentials::routes())
         .merge(shares::routes())
+        .merge(recovery::routes())
         .merge(orgs::routes())
         .merge(users::routes())
         .merge(api_keys::routes())

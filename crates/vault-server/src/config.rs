@@ -10,7 +10,6 @@
 mod egress;
 mod limits;
 
-pub use credential_injector::{EchoScrub, SubstringPatterns};
 pub use egress::{ClientIdentity, Egress};
 pub use limits::{Limits, defaults};
 

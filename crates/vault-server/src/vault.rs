@@ -24,6 +24,7 @@ pub mod limits;
 pub mod orgs;
 pub mod principal;
 pub mod records;
+pub mod recovery;
 pub mod row_integrity;
 pub mod scope;
 pub mod shares;

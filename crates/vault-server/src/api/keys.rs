@@ -1,5 +1,11 @@
 //! `/v1/keys`: a user's key pair.
 
+mod private;
+mod rotate;
+
+pub use private::{SealedKeyPairDocument, SealedKeysDocument};
+pub use rotate::{RotateParameters, RotationDocument};
+
 use axum::Json;
 use axum::extract::State;
 use http::StatusCode;
@@ -21,6 +27,8 @@ pub(super) fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(generate))
         .routes(routes!(status))
         .routes(routes!(rekey))
+        .routes(routes!(rotate::rotate))
+        .routes(routes!(private::private))
 }
 
 /// Public keys of one generation.
@@ -145,6 +153,11 @@ async fn status(
 }
 
 /// Puts the private keys under another user secret. Values stay as they are.
+///
+/// When `X-User-Secret` is not the secret in force but opens a staged restore whose waiting
+/// time is over, and which holds the private half of every stored public key, that restore
+/// becomes active under the new secret (`activateRestore` does the same for one restore by its
+/// id). Such a call counts as one wrong secret, whatever comes of it.
 #[utoipa::path(
     post, path = "/v1/keys/rekey", operation_id = "rekey", tag = "keys",
     params(
@@ -154,7 +167,7 @@ async fn status(
     responses(
         (status = 200, description = "The new secret is in force", body = KeyStatusDocument),
         (status = 400, description = "missing_header, malformed_request, keys_missing, user_secret_unusable, user_secret_unchanged, tampered"),
-        (status = 401, description = "api_key_invalid, wrong_user_secret"),
+        (status = 401, description = "api_key_invalid, wrong_user_secret: opens neither the keys nor a restore that may become active"),
         (status = 403, description = "forbidden: root has no keys"),
         (status = 409, description = "conflict: another rekey was faster"),
         (status = 429, description = "too_many_attempts"),

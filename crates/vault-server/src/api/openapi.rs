@@ -47,6 +47,7 @@ struct ProblemDocument {
         (name = "values", description = "Named secrets"),
         (name = "credentials", description = "Upstream credentials, used and never shown"),
         (name = "shares", description = "Values given to colleagues"),
+        (name = "recovery", description = "Trustees, and what they hand back"),
         (name = "users", description = "Colleagues"),
         (name = "apikeys", description = "A user's API keys"),
         (name = "admin", description = "Organisations and their users"),

@@ -1,7 +1,6 @@
 //! Shares: what is common to records of every kind, and a file of routes for each kind.
 
 mod inbox;
-mod of_credentials;
 mod of_values;
 mod outbox;
 
@@ -23,7 +22,7 @@ use crate::problem::Problem;
 
 /// The routes of this noun.
 pub(super) fn routes() -> OpenApiRouter<ApiState> {
-    of_values::routes().merge(of_credentials::routes())
+    of_values::routes()
 }
 
 /// What a share allows.

@@ -58,6 +58,10 @@ codes! {
     RecipientKeysMissing, "recipient_keys_missing", BAD_REQUEST, "Recipient without keys";
     /// A share with oneself.
     SelfShare, "self_share", BAD_REQUEST, "Share with oneself";
+    /// Oneself as trustee.
+    SelfTrustee, "self_trustee", BAD_REQUEST, "Trustee of oneself";
+    /// A restore that does not hold the user's keys, or was made for another state of them.
+    RestoreUnusable, "restore_unusable", BAD_REQUEST, "Unusable restore";
     /// `X-Target-URL` is not a target.
     TargetInvalid, "target_invalid", BAD_REQUEST, "Invalid target";
     /// The target is this very server.
@@ -90,6 +94,12 @@ codes! {
     CredentialAmbiguous, "credential_ambiguous", CONFLICT, "Several credentials fit";
     /// A key pair exists already.
     KeysExist, "keys_exist", CONFLICT, "Keys exist";
+    /// The user has as many trustees as one can have.
+    TooManyTrustees, "too_many_trustees", CONFLICT, "Too many trustees";
+    /// The waiting time of a restore is not over.
+    RestoreWaiting, "restore_waiting", CONFLICT, "Restore still waits";
+    /// The user has as many key pair generations as one can have.
+    TooManyGenerations, "too_many_generations", CONFLICT, "Too many generations";
     /// The recipient's keys are not the ones that the caller pinned.
     FingerprintMismatch, "fingerprint_mismatch", CONFLICT, "Other fingerprint";
     /// A record has as many shares as it can have.

@@ -19,6 +19,22 @@ impl From<VaultError> for Problem {
                 "The user has no keys yet; POST /v1/keys/generate makes them.",
             ),
             VaultError::KeysExist => Self::new(Code::KeysExist, "The user has keys already."),
+            VaultError::TooManyTrustees => Self::new(
+                Code::TooManyTrustees,
+                "The user has as many trustees as one can have.",
+            ),
+            VaultError::RestoreWaiting => Self::new(
+                Code::RestoreWaiting,
+                "The waiting time of this restore is not over; notBeforeUtc tells when it is.",
+            ),
+            VaultError::RestoreUnusable => Self::new(
+                Code::RestoreUnusable,
+                "The restore does not hold the user's keys, or was made before they changed.",
+            ),
+            VaultError::TooManyGenerations => Self::new(
+                Code::TooManyGenerations,
+                "The user has as many key pair generations as one can have.",
+            ),
             VaultError::RecipientKeysMissing => {
                 Self::new(Code::RecipientKeysMissing, "The recipient has no keys yet.")
             }
@@ -53,10 +69,6 @@ impl From<VaultError> for Problem {
             VaultError::PassphraseMissing => Self::new(
                 Code::MissingHeader,
                 "This call needs the X-Proxy-Master-Key header.",
-            ),
-            VaultError::UserSecretMissing => Self::new(
-                Code::MissingHeader,
-                "This call needs the X-User-Secret header.",
             ),
             VaultError::CredentialNotFound => Self::new(
                 Code::CredentialNotFound,
@@ -117,6 +129,19 @@ impl From<Invalid> for Problem {
                 Code::MalformedRequest,
                 "The name must be 1 to 512 bytes of printable UTF-8.",
             ),
+            Invalid::SelfTrustee => (Code::SelfTrustee, "Nobody is a trustee of their own."),
+            Invalid::SealedHalf => (
+                Code::MalformedRequest,
+                "Neither half of a recovery share or a restore may be empty.",
+            ),
+            Invalid::Hint => (
+                Code::MalformedRequest,
+                "xorSaltHint must be at most 256 bytes of printable UTF-8.",
+            ),
+            Invalid::WaitSeconds => (
+                Code::MalformedRequest,
+                "waitSeconds must be at most 7776000.",
+            ),
             Invalid::ExpiryInPast => (Code::ExpiryInPast, "expiresUtc must be in the future."),
             Invalid::Metadata => (Code::MalformedRequest, "metadata must be a JSON object."),
             Invalid::SecretUnusable => (
@@ -131,14 +156,6 @@ impl From<Invalid> for Problem {
                 Code::MalformedRequest,
                 "hostPattern must be a host, a host with a port, or *. and a domain.",
             ),
-            Invalid::ContainsPattern => (
-                Code::MalformedRequest,
-                "contains: patterns are not enabled on this server.",
-            ),
-            Invalid::QueryParameter => (
-                Code::MalformedRequest,
-                "queryParameter must be 1 to 64 letters, digits, '-', '.', '_' or '~'.",
-            ),
             Invalid::Header => (
                 Code::MalformedRequest,
                 "header must name a header that a credential may go into.",
@@ -150,14 +167,6 @@ impl From<Invalid> for Problem {
             Invalid::CredentialValue => (
                 Code::MalformedRequest,
                 "value must be 1 to 8192 bytes without control characters and edge spaces.",
-            ),
-            Invalid::NoPassphrase => (
-                Code::MalformedRequest,
-                "The credential has no passphrase; it is sealed to its owner's keys.",
-            ),
-            Invalid::NotShareable => (
-                Code::MalformedRequest,
-                "A credential under a passphrase cannot be shared.",
             ),
             Invalid::TooManyCredentials => (
                 Code::Conflict,

@@ -24,6 +24,18 @@ pub enum VaultError {
     /// The user has keys already.
     #[error("the user has keys already")]
     KeysExist,
+    /// The user has as many trustees as one can have.
+    #[error("too many trustees")]
+    TooManyTrustees,
+    /// The waiting time of a restore is not over.
+    #[error("a restore that still waits")]
+    RestoreWaiting,
+    /// A restore that does not hold the user's keys, or was made for another state of them.
+    #[error("an unusable restore")]
+    RestoreUnusable,
+    /// The user has as many key pair generations as one can have.
+    #[error("too many key pair generations")]
+    TooManyGenerations,
     /// The recipient of a share has no keys yet.
     #[error("the recipient has no keys yet")]
     RecipientKeysMissing,
@@ -51,9 +63,6 @@ pub enum VaultError {
     /// The call needs the passphrase of the credential.
     #[error("the passphrase of a credential is missing")]
     PassphraseMissing,
-    /// The call needs the user secret.
-    #[error("the user secret is missing")]
-    UserSecretMissing,
     /// No credential of the caller fits.
     #[error("no credential fits")]
     CredentialNotFound,
@@ -114,22 +123,14 @@ pub enum Invalid {
     SecretUnchanged,
     /// A passphrase that cannot be accepted for a new credential.
     PassphraseUnusable,
-    /// A host pattern that is none.
+    /// A host pattern that is none, or one that the operator has not enabled.
     HostPattern,
-    /// A `contains:` pattern, which the operator has not enabled.
-    ContainsPattern,
     /// A header that no credential may go into.
     Header,
-    /// A query parameter that no credential may go into.
-    QueryParameter,
     /// A template without exactly one placeholder.
     Template,
     /// A value that cannot stand in a header.
     CredentialValue,
-    /// A passphrase for a credential that has none.
-    NoPassphrase,
-    /// A share of a credential under a passphrase.
-    NotShareable,
     /// The caller has as many credentials as one may have.
     TooManyCredentials,
     /// The scope of a new API key.
@@ -142,6 +143,14 @@ pub enum Invalid {
     Permission,
     /// The alias of a share.
     Alias,
+    /// Oneself as trustee.
+    SelfTrustee,
+    /// An empty half of a recovery share or a restore.
+    SealedHalf,
+    /// The hint for a trustee.
+    Hint,
+    /// The waiting time of a trustee's restores.
+    WaitSeconds,
 }
 
 impl From<StoreError> for VaultError {

@@ -3,7 +3,13 @@
 //! In: a caller and user secrets. Out: public keys, and what protects the private ones.
 //! Promise: keys are made once, also when two calls race; a rekey changes nothing but what
 //! protects the private keys, in one step, and of two at once exactly one happens.
-//! Not here: key pair rotation.
+//! Rotation: `keys/rotate.rs`.
+
+mod private;
+mod rotate;
+
+pub use private::SealedKeys;
+pub use rotate::{GENERATIONS_MAX, ROTATED_WRAPS_MAX, Rotation};
 
 use hardened_crypto::account::{FIRST_GENERATION, NewAccount};
 use hardened_crypto::key_pair::{PrivateKeyBoxes, PrivateKeys, PublicKeys};
@@ -83,7 +89,9 @@ impl Vault {
         ring.as_ref().map(CheckedRing::info).transpose()
     }
 
-    /// Puts the caller's private keys under another secret.
+    /// Puts the caller's private keys under another secret. An old secret that is not the one
+    /// in force may also open a staged restore whose waiting time is over: that one becomes
+    /// active.
     ///
     /// # Errors
     /// `KeysMissing`; `WrongUserSecret`; `Invalid` for a new secret that is the old one or
@@ -102,7 +110,12 @@ impl Vault {
         if UserSecret::for_unlock(old.expose_secret()).is_ok_and(|old| old.same_as(&new)) {
             return Err(VaultError::Invalid(Invalid::SecretUnchanged));
         }
-        let old_kek = self.unlock(whose, old, &ring.protection).await?;
+        let old_kek = match self.unlock(whose, old, &ring.protection).await {
+            Err(VaultError::WrongUserSecret) => {
+                return self.rekey_from_restore(whose, &ring, old, new).await;
+            }
+            opened => opened?,
+        };
         let next_version = ring.keys.secret_version.checked_add(1);
         let next_version = next_version.ok_or(VaultError::Internal("secret versions used up"))?;
         let (protection, new_kek) = self.protect(whose, new, next_version).await?;
@@ -110,13 +123,11 @@ impl Vault {
             .map_err(stored("a sealed private key"))?;
         let change = self.rekeyed(&ring, &protection, protected);
         self.commit(change).await?;
-        Ok(KeyInfo {
-            protection: form(&protection),
-            ..ring.info()?
-        })
+        ring.info_under(&protection)
     }
 
-    fn rekeyed(
+    /// The change that puts a user's keys under a new protection.
+    pub(crate) fn rekeyed(
         &self,
         ring: &CheckedRing,
         protection: &Protection,
@@ -233,7 +244,15 @@ impl CheckedRing {
         })
     }
 
-    fn protected_keys(&self) -> Result<ProtectedKeys, VaultError> {
+    /// The same keys once `protection` protects them.
+    pub(crate) fn info_under(&self, protection: &Protection) -> Result<KeyInfo, VaultError> {
+        Ok(KeyInfo {
+            protection: form(protection),
+            ..self.info()?
+        })
+    }
+
+    pub(crate) fn protected_keys(&self) -> Result<ProtectedKeys, VaultError> {
         Ok(ProtectedKeys {
             account_key: self.keys.account_key_box.clone(),
             key_pairs: self.pairs.iter().map(read_pair).collect::<Result<_, _>>()?,

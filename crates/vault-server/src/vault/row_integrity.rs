@@ -17,7 +17,8 @@ use hardened_crypto::row_mac::{self, RowTag};
 use vault_store::UtcMillis;
 use vault_store::rows::{
     ApiKeyOwner, ApiKeyRow, ApiKeyScopeRow, CredentialRow, CredentialVersionRow, KeyPairRow,
-    OrgRow, RowMac, ShareRow, UserKeysRow, UserRow, ValueRow, ValueVersionRow,
+    OrgRow, RowMac, ShareRow, StagedRestoreRow, TrusteeRow, UserKeysRow, UserRow, ValueRow,
+    ValueVersionRow,
 };
 
 use super::error::VaultError;
@@ -439,6 +440,70 @@ impl GuardedRow for ShareRow {
             .bytes(alias_wrap.as_deref().unwrap_or_default())
             .u8(owner_alias_box.is_some().into())
             .bytes(owner_alias_box.as_deref().unwrap_or_default())
+            .u64(*version)
+    }
+
+    mac_field!();
+}
+
+impl GuardedRow for TrusteeRow {
+    const TABLE: &'static str = "trustees";
+
+    fn bind(&self, fields: Context) -> Context {
+        let Self {
+            org_id,
+            owner,
+            trustee,
+            set_id,
+            blobs,
+            xor_applied,
+            hint,
+            secret_version,
+            waiting_seconds,
+            created,
+            version,
+            mac: _,
+        } = self;
+        let fields = fields
+            .bytes(org_id.as_bytes())
+            .bytes(owner.as_bytes())
+            .bytes(trustee.as_bytes())
+            .bytes(set_id.as_bytes())
+            .bytes(blobs)
+            .u8((*xor_applied).into())
+            .text(hint)
+            .u32(*secret_version)
+            .u32(*waiting_seconds);
+        time(fields, *created).u64(*version)
+    }
+
+    mac_field!();
+}
+
+impl GuardedRow for StagedRestoreRow {
+    const TABLE: &'static str = "staged_restores";
+
+    fn bind(&self, fields: Context) -> Context {
+        let Self {
+            restore_id,
+            org_id,
+            owner,
+            trustee,
+            blobs,
+            submitted,
+            not_before,
+            state,
+            version,
+            mac: _,
+        } = self;
+        let fields = fields
+            .bytes(restore_id.as_bytes())
+            .bytes(org_id.as_bytes())
+            .bytes(owner.as_bytes())
+            .bytes(trustee.as_bytes())
+            .bytes(blobs);
+        time(time(fields, *submitted), *not_before)
+            .u8(state.number())
             .u64(*version)
     }
 

@@ -30,6 +30,13 @@ impl Turns {
         }
     }
 
+    /// Waits for the turn on a place. Whoever holds it must not call [`Turns::retry`]: places
+    /// share turns.
+    pub(crate) async fn take(&self, place: impl std::hash::Hash) -> MutexGuard<'_, ()> {
+        let slot = self.hasher.hash_one(&place) as usize % TURNS;
+        self.slots[slot].lock().await
+    }
+
     /// Repeats `attempt` for as long as others are faster.
     ///
     /// # Errors
@@ -46,8 +53,7 @@ impl Turns {
         for _ in 0..ATTEMPTS_MAX {
             match attempt().await {
                 Err(VaultError::Conflict) if turn.is_none() => {
-                    let slot = self.hasher.hash_one(&place) as usize % TURNS;
-                    turn = Some(self.slots[slot].lock().await);
+                    turn = Some(self.take(&place).await);
                 }
                 Err(VaultError::Conflict) => {}
                 settled => return settled,

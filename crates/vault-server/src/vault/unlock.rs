@@ -124,10 +124,14 @@ impl Attempt {
             .map_err(|error| self.failed(error))
     }
 
+    pub(crate) fn note_wrong(&self) {
+        self.wrong_secrets
+            .note_wrong(self.whose, self.clock.monotonic());
+    }
+
     pub(crate) fn failed(&self, error: hardened_crypto::Error) -> VaultError {
         if error.kind() == ErrorKind::WrongSecret {
-            self.wrong_secrets
-                .note_wrong(self.whose, self.clock.monotonic());
+            self.note_wrong();
         }
         stored("the protection of the keys")(error)
     }

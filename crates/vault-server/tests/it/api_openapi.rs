@@ -50,11 +50,10 @@ async fn every_documented_call_is_answered_and_no_other() {
             .split('?')
             .next()
             .unwrap()
-            .replace("/kv/a", "/kv/{key}")
-            .replace("0190f5fe-7c00-7a00-8000-000000000001", "{shareId}")
-            .replace("0190f5fe-7c00-7a00-8000-000000000002", "{credentialId}");
-        let listed =
-            |(m, p, _): &(&str, &str, &Value)| m.eq_ignore_ascii_case(method) && *p == path;
+            .replace("/kv/a", "/kv/{key}");
+        let listed = |(m, p, _): &(&str, &str, &Value)| {
+            m.eq_ignore_ascii_case(method) && with_ids(p) == path
+        };
         assert!(operations.iter().any(listed), "{method} {path}");
     }
     for path in operations
@@ -75,6 +74,16 @@ async fn every_documented_call_is_answered_and_no_other() {
             refused.is_problem(405, "method_not_allowed");
         }
     }
+}
+
+/// A documented path with an id for each segment that stands for one.
+fn with_ids(path: &str) -> String {
+    let segments = path.split('/').map(|segment| match segment {
+        "{key}" => segment,
+        _ if segment.starts_with('{') => "0190f5fe-7c00-7a00-8000-000000000001",
+        _ => segment,
+    });
+    segments.collect::<Vec<_>>().join("/")
 }
 
 #[tokio::test]

@@ -1,11 +1,10 @@
 //! Says which credential the proxy would use, and why, without opening anything.
 
-use credential_injector::{Selection, Target};
+use credential_injector::{Selection, Target, select};
 
-use super::open::{Match, choose};
-use super::{Credential, CredentialProtection};
+use super::Credential;
 use crate::vault::Vault;
-use crate::vault::access;
+use crate::vault::access::{self, Member};
 use crate::vault::error::VaultError;
 use crate::vault::principal::Principal;
 
@@ -16,13 +15,12 @@ pub struct Explanation {
     pub chosen: Option<Credential>,
     /// Every live credential whose pattern matches.
     pub matching: Vec<Credential>,
-    /// Whether several match, and none of them alone may be taken.
+    /// Whether several match equally narrowly.
     pub ambiguous: bool,
 }
 
 impl Vault {
-    /// Which credential, owned or shared, would be used for `target` with a secret that opens
-    /// those of this protection; `None` considers all.
+    /// Which of the caller's credentials `X-Proxy-Master-Key` alone would use for `target`.
     ///
     /// # Errors
     /// `Forbidden` for root; `Tampered` when a row did not authenticate.
@@ -30,12 +28,20 @@ impl Vault {
         &self,
         caller: &Principal,
         target: &Target,
-        protection: Option<CredentialProtection>,
     ) -> Result<Explanation, VaultError> {
-        let reader = access::member(caller)?;
-        let found = self.matching(reader, target, protection).await?;
-        let selection = choose(&found, target);
-        let matching: Vec<_> = found.into_iter().map(Credential::from).collect();
+        let owner: Member = access::member(caller)?;
+        let found = self.matching(owner, target).await?;
+        let candidates = found.iter().map(|(id, pattern)| (*id, pattern));
+        let selection = select(candidates, target);
+        let mut matching = Vec::with_capacity(found.len());
+        for (id, _) in found {
+            match self.credential_row(owner, id).await {
+                Ok(row) => matching.push(Credential::from(row)),
+                // Erased since the list was read.
+                Err(VaultError::NotFound) => {}
+                Err(error) => return Err(error),
+            }
+        }
         let chosen = match &selection {
             Selection::One(id) => matching
                 .iter()
@@ -48,15 +54,5 @@ impl Vault {
             matching,
             ambiguous: matches!(selection, Selection::Ambiguous(_)),
         })
-    }
-}
-
-impl From<Match> for Credential {
-    fn from(found: Match) -> Self {
-        let share_id = found.share.map(|share| share.share_id);
-        Self {
-            share_id,
-            ..found.credential.into()
-        }
     }
 }

@@ -58,7 +58,12 @@ impl Holder {
     }
 
     /// The place of the holder's wrap of a version.
-    pub(super) fn place(self, record: Record, version: u64, generation: u32) -> WrapContext {
+    pub(in crate::vault) fn place(
+        self,
+        record: Record,
+        version: u64,
+        generation: u32,
+    ) -> WrapContext {
         let payload = payload_place(self.owner, record, version);
         WrapContext {
             org: payload.org,

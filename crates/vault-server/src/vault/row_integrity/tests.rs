@@ -2,8 +2,8 @@
 
 use super::*;
 use secrecy::ExposeSecret;
-use vault_store::rows::{FileRow, Permission, RecordKind};
-use vault_store::{BlobId, KeyId, OrgId, RecordId, ShareId, UserId};
+use vault_store::rows::{FileRow, Permission, RecordKind, RestoreState};
+use vault_store::{BlobId, KeyId, OrgId, RecordId, RecoverySetId, RestoreId, ShareId, UserId};
 
 fn integrity() -> RowIntegrity {
     let text = RootKeyring::make_text().unwrap();
@@ -281,6 +281,67 @@ fn every_column_of_files_counts() {
             |row| row.created.0 = 2,
             |row| row.updated.0 = 1,
             |row| std::mem::swap(&mut row.created, &mut row.updated),
+            |row| row.version = 2,
+        ],
+    );
+}
+
+#[test]
+fn every_column_of_recovery_counts() {
+    let trustee = TrusteeRow {
+        org_id: ORG,
+        owner: USER,
+        trustee: UserId::from_bytes([3; 16]),
+        set_id: RecoverySetId::from_bytes([6; 16]),
+        blobs: vec![1],
+        xor_applied: false,
+        hint: "h".into(),
+        secret_version: 1,
+        waiting_seconds: 60,
+        created: UtcMillis(1),
+        version: 1,
+        mac: UNSIGNED,
+    };
+    check(
+        trustee,
+        &[
+            |row| row.org_id = OTHER,
+            |row| row.owner = UserId::from_bytes([8; 16]),
+            |row| row.trustee = UserId::from_bytes([8; 16]),
+            |row| std::mem::swap(&mut row.owner, &mut row.trustee),
+            |row| row.set_id = RecoverySetId::from_bytes([7; 16]),
+            |row| row.blobs[0] ^= 1,
+            |row| row.xor_applied = true,
+            |row| row.hint.clear(),
+            |row| row.secret_version = 2,
+            |row| row.waiting_seconds = 0,
+            |row| row.created.0 = 2,
+            |row| row.version = 2,
+        ],
+    );
+    let restore = StagedRestoreRow {
+        restore_id: RestoreId::from_bytes([6; 16]),
+        org_id: ORG,
+        owner: USER,
+        trustee: UserId::from_bytes([3; 16]),
+        blobs: vec![1],
+        submitted: UtcMillis(1),
+        not_before: UtcMillis(2),
+        state: RestoreState::Vetoed,
+        version: 1,
+        mac: UNSIGNED,
+    };
+    check(
+        restore,
+        &[
+            |row| row.restore_id = RestoreId::from_bytes([7; 16]),
+            |row| row.org_id = OTHER,
+            |row| row.owner = UserId::from_bytes([8; 16]),
+            |row| row.trustee = UserId::from_bytes([8; 16]),
+            |row| row.blobs.push(0),
+            |row| row.submitted.0 = 2,
+            |row| row.not_before.0 = 1,
+            |row| row.state = RestoreState::Pending,
             |row| row.version = 2,
         ],
     );

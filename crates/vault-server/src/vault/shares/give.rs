@@ -63,7 +63,7 @@ impl Vault {
         self.recipient_keys(owner, new).await?;
         let ring = self.key_ring(owner).await?.ok_or(VaultError::KeysMissing)?;
         let kek = self.unlock(owner, secret, &ring.protection).await?;
-        let attempt = || self.try_share(owner, what, new, &ring, &kek);
+        let attempt = || self.try_share(owner, what, new, &kek);
         self.turns.retry((owner, what), attempt).await
     }
 
@@ -72,23 +72,23 @@ impl Vault {
         owner: Member,
         what: OwnRecord<'_>,
         new: NewShare<'_>,
-        ring: &CheckedRing,
         kek: &Kek,
     ) -> Result<Share, VaultError> {
         self.check_in_future(new.expires)?;
         let found = self.own_record(owner, what).await?;
         let read = found.keyed();
         let record = read.record;
+        let ring = self.keys_now(owner, kek).await?;
         let keys = self.recipient_keys(owner, new).await?;
         let old = self.store.share_with(record, new.recipient).await?;
         if let Some(old) = &old {
             self.check_share_of(owner, record, old)?;
         }
         let mut row = self.terms(owner, record, new, old.as_ref());
-        self.put_alias(&mut row, new.alias, &keys, ring, kek)?;
+        self.put_alias(&mut row, new.alias, &keys, &ring, kek)?;
         let row = self.integrity.sign(row);
         let share = shown(&row, None);
-        let data_key = self.data_key(Holder::owner(owner), read, ring, kek)?;
+        let data_key = self.data_key(Holder::owner(owner), read, &ring, kek)?;
         let wrap = Holder::of(&row)?.wrap(&data_key, record, read.version, &keys)?;
         let change = change(read.row_version, old, row, wrap);
         match self.commit(change).await {

@@ -60,11 +60,6 @@ impl Vault {
         secret: &SecretSlice<u8>,
     ) -> Result<(Page<InboundShare>, Option<ShareId>), VaultError> {
         let reader = access::member(caller)?;
-        let ring = self
-            .key_ring(reader)
-            .await?
-            .ok_or(VaultError::KeysMissing)?;
-        let kek = self.unlock(reader, secret, &ring.protection).await?;
         let list = ListInbound {
             org_id: reader.org_id,
             recipient: reader.user_id,
@@ -74,6 +69,12 @@ impl Vault {
             now: self.clock.utc(),
         };
         let Page { rows, more } = self.store.inbound_shares(list).await?;
+        // Read after the shares, which may name the newest generation.
+        let ring = self
+            .key_ring(reader)
+            .await?
+            .ok_or(VaultError::KeysMissing)?;
+        let kek = self.unlock(reader, secret, &ring.protection).await?;
         let opener = Opener {
             account_key: ring.account_key(&kek)?,
             ring: &ring,

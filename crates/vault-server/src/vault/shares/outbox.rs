@@ -93,20 +93,21 @@ impl Vault {
             .await?;
         let ring = self.key_ring(owner).await?.ok_or(VaultError::KeysMissing)?;
         let kek = self.unlock(owner, secret, &ring.protection).await?;
-        let keys = ring.current()?;
         let always = Precondition::default();
         let attempt = async || {
             let read = self.readable(owner, name, None).await?;
             let share = self
                 .live_share(owner, Record::value(read.value.record_id), share_id)
                 .await?;
+            let ring = self.keys_now(owner, &kek).await?;
             let opened = self.open_version(owner, &read, &ring, &kek)?;
             let new = opened.as_new(&always)?;
             let over = Over {
                 stored: Some(read.value),
                 revoked: Some(share),
             };
-            self.put_over(owner, name, over, new, &keys).await
+            self.put_over(owner, name, over, new, &ring.current()?)
+                .await
         };
         self.turns.retry((owner, name.as_str()), attempt).await
     }

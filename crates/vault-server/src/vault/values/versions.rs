@@ -76,9 +76,9 @@ impl Vault {
         self.readable(owner, name, Some(version)).await?;
         let ring = self.key_ring(owner).await?.ok_or(VaultError::KeysMissing)?;
         let kek = self.unlock(owner, secret, &ring.protection).await?;
-        let keys = ring.current()?;
         let attempt = async || {
             let read = self.readable(owner, name, Some(version)).await?;
+            let ring = self.keys_now(owner, &kek).await?;
             let opened = self.open_version(owner, &read, &ring, &kek)?;
             let new = opened.as_new(precondition)?;
             // The bound may be lower than when it was written.
@@ -87,7 +87,8 @@ impl Vault {
                 stored: Some(read.value),
                 revoked: None,
             };
-            self.put_over(owner, name, over, new, &keys).await
+            self.put_over(owner, name, over, new, &ring.current()?)
+                .await
         };
         self.turns.retry((owner, name.as_str()), attempt).await
     }

@@ -66,9 +66,7 @@ impl Vault {
     ) -> Result<Written, VaultError> {
         let owner = access::member(caller)?;
         self.check_sizes(new)?;
-        let ring = self.key_ring(owner).await?.ok_or(VaultError::KeysMissing)?;
-        let keys = ring.current()?;
-        let attempt = || self.try_put(owner, name, new, &keys);
+        let attempt = || self.try_put(owner, name, new);
         self.turns.retry((owner, name.as_str()), attempt).await
     }
 
@@ -86,14 +84,15 @@ impl Vault {
         owner: Member,
         name: &ValueName,
         new: NewValue<'_>,
-        keys: &StoredKeyPair,
     ) -> Result<Written, VaultError> {
+        let ring = self.key_ring(owner).await?.ok_or(VaultError::KeysMissing)?;
+        let keys = ring.current()?;
         let stored = self.value_row(owner, name).await?;
         let over = Over {
             stored,
             revoked: None,
         };
-        self.put_over(owner, name, over, new, keys).await
+        self.put_over(owner, name, over, new, &keys).await
     }
 
     /// Writes a version for its owner and every live recipient; `Conflict` if anything changed
