@@ -139,6 +139,9 @@ pub enum InjectError {
     /// The header steers the connection, the framing or Sealgate itself.
     #[error("a credential cannot be injected into this header")]
     ForbiddenHeader,
+    /// The query parameter has a name that is empty, too long or has two spellings.
+    #[error("a credential cannot be injected into this query parameter")]
+    ForbiddenParameter,
     /// The secret has no bytes.
     #[error("the credential is empty")]
     EmptyValue,

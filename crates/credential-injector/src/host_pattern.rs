@@ -171,6 +171,11 @@ impl HostPattern {
         }
     }
 
+    /// Whether this is a `contains:` pattern, which needs the operator's switch.
+    pub fn is_substring(&self) -> bool {
+        matches!(self.0, Kind::Contains { .. })
+    }
+
     /// How narrow the pattern is.
     pub fn specificity(&self) -> Specificity {
         match &self.0 {

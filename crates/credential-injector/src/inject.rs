@@ -12,16 +12,18 @@
 
 use std::fmt;
 
+use bytes::Bytes;
 use http::header::{AUTHORIZATION, HOST, HeaderName, HeaderValue};
 use http::{Method, Request};
 use secrecy::SecretSlice;
 
+use crate::query_parameter::{QueryParameter, encode};
 use crate::{
     EchoScrub, EchoedSecret, HostPattern, InjectError, Target, Template, is_control_header,
     is_hop_by_hop, strip_request,
 };
 
-/// The longest secret that is injected into a header, in bytes.
+/// The longest secret that is injected, in bytes.
 pub const INJECTED_SECRET_BYTES_MAX: usize = 8 * 1024;
 
 /// Headers that steer framing, routing or the conversation itself.
@@ -40,10 +42,48 @@ const NEVER_INJECTED: [&str; 8] = [
 /// is stripped before anything is injected, so the two never meet.
 const SHARED_WITH_UPSTREAMS: &str = "x-api-key";
 
-/// The place of a credential: a header and the shape of its value. Holds no secret.
+/// Where in a request a credential goes.
+///
+/// Its text is canonical, so it can be bound to a sealed credential: the lower-case name of a
+/// header, or `?` and the name of a query parameter. No header name has a `?`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Slot {
+    /// A header, which is replaced.
+    Header(HeaderName),
+    /// A parameter of the target's query, which is replaced.
+    Query(QueryParameter),
+}
+
+impl Slot {
+    /// Reads the canonical text, and header names in any case.
+    ///
+    /// # Errors
+    ///
+    /// [`InjectError::ForbiddenHeader`] or [`InjectError::ForbiddenParameter`].
+    pub fn parse(text: &str) -> Result<Self, InjectError> {
+        match text.strip_prefix('?') {
+            Some(name) => QueryParameter::parse(name).map(Self::Query),
+            None => HeaderName::from_bytes(text.as_bytes())
+                .map(Self::Header)
+                .map_err(|_| InjectError::ForbiddenHeader),
+        }
+    }
+}
+
+/// The canonical text.
+impl fmt::Display for Slot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Header(name) => f.write_str(name.as_str()),
+            Self::Query(name) => write!(f, "?{name}"),
+        }
+    }
+}
+
+/// The place of a credential and the shape of its value. Holds no secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Injection {
-    header: HeaderName,
+    slot: Slot,
     template: Template,
 }
 
@@ -55,24 +95,32 @@ impl Injection {
     /// [`InjectError::ForbiddenHeader`] for hop-by-hop, framing and control headers and for
     /// `Host`. `X-Api-Key` is permitted: many upstreams want their key there.
     pub fn new(header: HeaderName, template: Template) -> Result<Self, InjectError> {
-        let control = is_control_header(&header) && header != SHARED_WITH_UPSTREAMS;
-        if control || is_hop_by_hop(&header) || NEVER_INJECTED.contains(&header.as_str()) {
-            return Err(InjectError::ForbiddenHeader);
+        Self::into_slot(Slot::Header(header), template)
+    }
+
+    /// As [`Injection::new`], for any slot.
+    ///
+    /// # Errors
+    ///
+    /// As [`Injection::new`].
+    pub fn into_slot(slot: Slot, template: Template) -> Result<Self, InjectError> {
+        if let Slot::Header(header) = &slot {
+            check_header(header)?;
         }
-        Ok(Self { header, template })
+        Ok(Self { slot, template })
     }
 
     /// `Authorization: Bearer {{secret}}`.
     pub fn bearer() -> Self {
         Self {
-            header: AUTHORIZATION,
+            slot: Slot::Header(AUTHORIZATION),
             template: Template::bearer(),
         }
     }
 
-    /// The header that is replaced.
-    pub fn header(&self) -> &HeaderName {
-        &self.header
+    /// Where it goes.
+    pub fn slot(&self) -> &Slot {
+        &self.slot
     }
 
     /// The shape of its value.
@@ -89,8 +137,18 @@ impl Injection {
 #[derive(Clone)]
 pub struct Outbound {
     target: Target,
-    header: Option<(HeaderName, HeaderValue)>,
+    injected: Option<Injected>,
     echo_scrub: EchoScrub,
+}
+
+/// A rendered value and its place.
+#[derive(Clone)]
+struct Injected {
+    slot: Slot,
+    /// As a header carries it. Marked sensitive.
+    value: HeaderValue,
+    /// As a query carries it; for a query alone.
+    encoded: Option<Bytes>,
 }
 
 impl Outbound {
@@ -98,7 +156,7 @@ impl Outbound {
     pub fn pass_through(target: Target) -> Self {
         Self {
             target,
-            header: None,
+            injected: None,
             echo_scrub: EchoScrub::default(),
         }
     }
@@ -112,7 +170,11 @@ impl Outbound {
         let value = Template::verbatim().render_bytes(value.as_bytes())?;
         Ok(Self {
             target,
-            header: Some((AUTHORIZATION, value)),
+            injected: Some(Injected {
+                slot: Slot::Header(AUTHORIZATION),
+                value,
+                encoded: None,
+            }),
             echo_scrub: EchoScrub::default(),
         })
     }
@@ -133,9 +195,18 @@ impl Outbound {
             return Err(InjectError::OffOrigin);
         }
         let value = injection.template.render(secret)?;
+        let encoded = match injection.slot {
+            Slot::Header(_) => None,
+            // Keeps the wiping buffer itself.
+            Slot::Query(_) => Some(Bytes::from_owner(encode(value.as_bytes()))),
+        };
         Ok(Self {
             target,
-            header: Some((injection.header.clone(), value)),
+            injected: Some(Injected {
+                encoded,
+                value,
+                slot: injection.slot.clone(),
+            }),
             echo_scrub: EchoScrub::default(),
         })
     }
@@ -160,16 +231,17 @@ impl Outbound {
     /// What to look for in the answer; `None` when nothing is injected, when the injected value
     /// is too short to be looked for, and when scrubbing is off.
     pub fn echoed_secret(&self) -> Option<EchoedSecret> {
-        let (_, value) = self.header.as_ref()?;
-        match self.echo_scrub {
-            EchoScrub::Off => None,
-            EchoScrub::Redact | EchoScrub::Refuse => EchoedSecret::of_header(value),
+        let injected = self.injected.as_ref()?;
+        match (self.echo_scrub, &injected.encoded) {
+            (EchoScrub::Off, _) => None,
+            (_, None) => EchoedSecret::of_header(&injected.value),
+            (_, Some(encoded)) => EchoedSecret::of_query(&injected.value, encoded),
         }
     }
 
     /// Whether a credential travels along.
     pub fn injects(&self) -> bool {
-        self.header.is_some()
+        self.injected.is_some()
     }
 
     /// Refuses methods that cannot be sent: CONNECT always, TRACE and TRACK with a credential.
@@ -188,21 +260,36 @@ impl Outbound {
     }
 
     /// Makes the upstream's request of the client's: strips, sets `Host` and the absolute
-    /// URI from the target, replaces the injected header. The body is not touched.
+    /// URI from the target, replaces the injected header or parameter. The body is not touched.
     ///
     /// # Errors
     ///
-    /// As [`Outbound::check_method`].
+    /// As [`Outbound::check_method`]; `ValueTooLong` for a query that grows beyond measure.
     pub fn apply<B>(self, mut request: Request<B>) -> Result<OutboundRequest<B>, InjectError> {
         self.check_method(request.method())?;
+        let mut uri = self.target.uri();
         let headers = request.headers_mut();
         strip_request(headers);
         // Replaces in place, further values included.
         headers.insert(HOST, self.target.host_header());
-        if let Some((name, value)) = self.header {
-            headers.insert(name, value);
+        if let Some(Injected {
+            slot,
+            value,
+            encoded,
+        }) = self.injected
+        {
+            match slot {
+                Slot::Header(name) => {
+                    headers.insert(name, value);
+                }
+                Slot::Query(name) => {
+                    let own = self.target.parsed_path_and_query();
+                    let encoded = encoded.unwrap_or_default();
+                    uri = self.target.uri_at(name.put(own, &encoded)?);
+                }
+            }
         }
-        *request.uri_mut() = self.target.uri();
+        *request.uri_mut() = uri;
         Ok(OutboundRequest {
             request,
             target: self.target,
@@ -214,7 +301,7 @@ impl fmt::Debug for Outbound {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Outbound")
             .field("target", &self.target)
-            .field("header", &self.header.as_ref().map(|(name, _)| name))
+            .field("slot", &self.injected.as_ref().map(|one| &one.slot))
             .finish_non_exhaustive()
     }
 }
@@ -252,6 +339,14 @@ impl<B> fmt::Debug for OutboundRequest<B> {
             .field("target", &self.target)
             .finish_non_exhaustive()
     }
+}
+
+fn check_header(header: &HeaderName) -> Result<(), InjectError> {
+    let control = is_control_header(header) && header != SHARED_WITH_UPSTREAMS;
+    if control || is_hop_by_hop(header) || NEVER_INJECTED.contains(&header.as_str()) {
+        return Err(InjectError::ForbiddenHeader);
+    }
+    Ok(())
 }
 
 /// Whether the answer to a method repeats the request, credential and all: TRACE (RFC 9110,

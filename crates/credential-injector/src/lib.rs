@@ -32,6 +32,7 @@ mod host;
 mod host_pattern;
 mod inject;
 mod layer;
+mod query_parameter;
 mod scheme;
 mod scrub;
 mod select;
@@ -44,8 +45,11 @@ pub use host::{DNS_NAME_BYTES_MAX, DnsName, Host};
 pub use host_pattern::{
     CONTAINS_BYTES_MIN, HOST_PATTERN_BYTES_MAX, HostPattern, Specificity, SubstringPatterns,
 };
-pub use inject::{INJECTED_SECRET_BYTES_MAX, Injection, Outbound, OutboundRequest, echoes_request};
+pub use inject::{
+    INJECTED_SECRET_BYTES_MAX, Injection, Outbound, OutboundRequest, Slot, echoes_request,
+};
 pub use layer::{InjectCredential, InjectCredentialLayer, ResponseFuture};
+pub use query_parameter::{QUERY_PARAMETER_BYTES_MAX, QueryParameter};
 pub use scheme::{Scheme, SchemePolicy};
 pub use scrub::{BodyFilter, EchoScrub, EchoedSecret, Filtered, SCRUBBED_BYTES_MIN, SecretEchoed};
 pub use select::{Selection, select};

@@ -73,6 +73,15 @@ impl EchoedSecret {
         (!needles.is_empty()).then_some(Self { needles })
     }
 
+    /// As [`EchoedSecret::of_header`], and for the value as it stands in a query.
+    pub(crate) fn of_query(value: &HeaderValue, encoded: &[u8]) -> Option<Self> {
+        let mut needles = Self::of_header(value).map_or_else(Vec::new, |found| found.needles);
+        if encoded != value.as_bytes() {
+            needles.extend(needle(encoded));
+        }
+        (!needles.is_empty()).then_some(Self { needles })
+    }
+
     /// Looks for these bytes as they are; `None` when they are too short.
     #[must_use]
     pub fn of_bytes(secret: &[u8]) -> Option<Self> {

@@ -148,19 +148,23 @@ impl Target {
 
     /// The absolute form, `https://host/path?query`.
     pub fn uri(&self) -> Uri {
+        self.uri_at(self.path_and_query.clone())
+    }
+
+    /// The absolute form with another path and query, as [`crate::Outbound`] makes them.
+    pub fn uri_at(&self, path_and_query: PathAndQuery) -> Uri {
         let mut parts = http::uri::Parts::default();
         parts.scheme = Some(match self.scheme {
             Scheme::Https => http::uri::Scheme::HTTPS,
             Scheme::Http => http::uri::Scheme::HTTP,
         });
         parts.authority = Some(self.authority.clone());
-        parts.path_and_query = Some(self.path_and_query.clone());
+        parts.path_and_query = Some(path_and_query);
         Uri::from_parts(parts).expect("scheme, authority and path are all present")
     }
 
-    /// The origin form, `/path?query`, as a request line to an HTTP/1.1 upstream has it.
-    pub fn origin_form(&self) -> Uri {
-        Uri::from(self.path_and_query.clone())
+    pub(crate) fn parsed_path_and_query(&self) -> &PathAndQuery {
+        &self.path_and_query
     }
 
     /// Refuses what the `url` crate reads differently. `authority` and `path_and_query` are

@@ -10,6 +10,7 @@
 mod egress;
 mod limits;
 
+pub use credential_injector::{EchoScrub, SubstringPatterns};
 pub use egress::{ClientIdentity, Egress};
 pub use limits::{Limits, defaults};
 

@@ -1,6 +1,7 @@
 //! Shares: what is common to records of every kind, and a file of routes for each kind.
 
 mod inbox;
+mod of_credentials;
 mod of_values;
 mod outbox;
 
@@ -22,7 +23,7 @@ use crate::problem::Problem;
 
 /// The routes of this noun.
 pub(super) fn routes() -> OpenApiRouter<ApiState> {
-    of_values::routes()
+    of_values::routes().merge(of_credentials::routes())
 }
 
 /// What a share allows.

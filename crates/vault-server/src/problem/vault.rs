@@ -70,6 +70,10 @@ impl From<VaultError> for Problem {
                 Code::MissingHeader,
                 "This call needs the X-Proxy-Master-Key header.",
             ),
+            VaultError::UserSecretMissing => Self::new(
+                Code::MissingHeader,
+                "This call needs the X-User-Secret header.",
+            ),
             VaultError::CredentialNotFound => Self::new(
                 Code::CredentialNotFound,
                 "No stored credential fits this request.",
@@ -156,6 +160,14 @@ impl From<Invalid> for Problem {
                 Code::MalformedRequest,
                 "hostPattern must be a host, a host with a port, or *. and a domain.",
             ),
+            Invalid::ContainsPattern => (
+                Code::MalformedRequest,
+                "contains: patterns are not enabled on this server.",
+            ),
+            Invalid::QueryParameter => (
+                Code::MalformedRequest,
+                "queryParameter must be 1 to 64 letters, digits, '-', '.', '_' or '~'.",
+            ),
             Invalid::Header => (
                 Code::MalformedRequest,
                 "header must name a header that a credential may go into.",
@@ -167,6 +179,14 @@ impl From<Invalid> for Problem {
             Invalid::CredentialValue => (
                 Code::MalformedRequest,
                 "value must be 1 to 8192 bytes without control characters and edge spaces.",
+            ),
+            Invalid::NoPassphrase => (
+                Code::MalformedRequest,
+                "The credential has no passphrase; it is sealed to its owner's keys.",
+            ),
+            Invalid::NotShareable => (
+                Code::MalformedRequest,
+                "A credential under a passphrase cannot be shared.",
             ),
             Invalid::TooManyCredentials => (
                 Code::Conflict,

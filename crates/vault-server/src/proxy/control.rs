@@ -8,7 +8,6 @@ use std::time::Duration;
 use credential_injector::{SchemePolicy, Target, TargetError};
 use http::HeaderMap;
 use http::header::{HeaderName, HeaderValue};
-use secrecy::SecretSlice;
 use uuid::Uuid;
 
 use super::retry::Retry;
@@ -16,8 +15,9 @@ use crate::config::Limits;
 use crate::config::defaults::{
     RETRY_COUNT_MAX, RETRY_DELAY_MAX_MILLISECONDS, RETRY_DELAY_MILLISECONDS,
 };
-use crate::layers::secret_headers::one_secret;
+use crate::layers::secret_headers::{X_USER_SECRET, one_secret};
 use crate::problem::{Code, Problem};
+use crate::vault::credentials::CredentialSecret;
 
 /// Names the target of the explicit door.
 pub const X_TARGET_URL: HeaderName = HeaderName::from_static("x-target-url");
@@ -113,7 +113,9 @@ pub fn read_choice(headers: &HeaderMap) -> Result<Choice, Problem> {
     let id = at_most_one(headers, &X_CREDENTIAL_ID)?
         .map(read_id)
         .transpose()?;
-    match (identity, passphrase.is_some() || id.is_some()) {
+    // Beside an identity a user secret means nothing: some clients send it with every call.
+    let secret = identity.is_none() && headers.contains_key(&X_USER_SECRET);
+    match (identity, passphrase.is_some() || id.is_some() || secret) {
         (Some(_), true) => Err(Problem::new(
             Code::TwoCredentials,
             "X-Identity-Key and a stored credential exclude each other.",
@@ -124,15 +126,28 @@ pub fn read_choice(headers: &HeaderMap) -> Result<Choice, Problem> {
     }
 }
 
-/// Reads the passphrase of a stored credential, if there is one.
+/// Reads the secret of a stored credential, if there is one: its passphrase, or the secret of the
+/// caller's keys.
 ///
 /// # Errors
-/// `malformed_request` when repeated, `missing_header` when empty.
-pub fn read_passphrase(headers: &HeaderMap) -> Result<Option<SecretSlice<u8>>, Problem> {
-    let given = headers.contains_key(&X_PROXY_MASTER_KEY);
-    given
-        .then(|| one_secret(headers, &X_PROXY_MASTER_KEY))
-        .transpose()
+/// `malformed_request` when repeated, `missing_header` when empty, `two_credentials` for both.
+pub fn read_secret(headers: &HeaderMap) -> Result<Option<CredentialSecret>, Problem> {
+    let given = |name| headers.contains_key(name);
+    match (given(&X_PROXY_MASTER_KEY), given(&X_USER_SECRET)) {
+        (false, false) => Ok(None),
+        (true, false) => {
+            let passphrase = one_secret(headers, &X_PROXY_MASTER_KEY)?;
+            Ok(Some(CredentialSecret::Passphrase(passphrase)))
+        }
+        (false, true) => {
+            let secret = one_secret(headers, &X_USER_SECRET)?;
+            Ok(Some(CredentialSecret::UserSecret(secret)))
+        }
+        (true, true) => Err(Problem::new(
+            Code::TwoCredentials,
+            "X-Proxy-Master-Key and X-User-Secret exclude each other.",
+        )),
+    }
 }
 
 fn read_id(value: &HeaderValue) -> Result<Uuid, Problem> {
@@ -253,6 +268,11 @@ mod tests {
         check(
             &[("x-credential-id", ID)],
             Ok(Choice::Stored(ID.parse().ok())),
+        );
+        check(&[("x-user-secret", "s")], Ok(Choice::Stored(None)));
+        check(
+            &[("x-user-secret", "s"), ("x-identity-key", "a")],
+            Ok(Choice::Identity(HeaderValue::from_static("a"))),
         );
         check(&[("x-credential-id", "7")], Err(Code::MalformedRequest));
         check(

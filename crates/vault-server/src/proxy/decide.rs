@@ -6,11 +6,11 @@
 
 use credential_injector::{InjectError, Outbound, Target};
 use http::Method;
-use secrecy::SecretSlice;
 
 use super::control::Choice;
 use crate::problem::{Code, Problem};
 use crate::vault::Vault;
+use crate::vault::credentials::CredentialSecret;
 use crate::vault::error::VaultError;
 use crate::vault::principal::Principal;
 use crate::vault::scope::Access;
@@ -21,7 +21,8 @@ use crate::vault::scope::Access;
 /// # Errors
 /// `out_of_scope` for a host or method that the API key is not for, before anything else;
 /// `credential_not_found`, `credential_ambiguous`, `forbidden` for a credential of another host,
-/// `missing_header` without its passphrase, `wrong_passphrase`, `too_many_attempts`, `tampered`.
+/// `missing_header` without its secret, `wrong_passphrase`, `wrong_user_secret`,
+/// `too_many_attempts`, `tampered`.
 /// `malformed_request` for an identity that cannot stand in a header.
 pub(crate) async fn decide(
     vault: Option<&Vault>,
@@ -29,7 +30,7 @@ pub(crate) async fn decide(
     method: &Method,
     target: Target,
     choice: Choice,
-    passphrase: Option<SecretSlice<u8>>,
+    secret: Option<CredentialSecret>,
 ) -> Result<Outbound, Problem> {
     authorise(caller, method, &target)?;
     match choice {
@@ -38,8 +39,7 @@ pub(crate) async fn decide(
         Choice::Stored(named) => {
             let vault = vault.ok_or(VaultError::CredentialNotFound)?;
             let named = named.map(Into::into);
-            let finding =
-                vault.outbound_with_credential(caller, target, named, passphrase.as_ref());
+            let finding = vault.outbound_with_credential(caller, target, named, secret.as_ref());
             Ok(finding.await?)
         }
     }

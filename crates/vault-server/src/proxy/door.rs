@@ -15,7 +15,7 @@ use hyper::body::Incoming;
 use vault_store::OrgId;
 
 use super::continue_gate::ContinueGate;
-use super::control::{Choice, read_choice, read_passphrase, read_retry, read_target, read_timeout};
+use super::control::{Choice, read_choice, read_retry, read_secret, read_target, read_timeout};
 use super::decide::decide;
 use super::pool::Lease;
 use super::retry::{Going, Replay, is_worth};
@@ -71,10 +71,14 @@ impl Door {
         let patience = read_timeout(request.headers(), limits)?;
         let choice = read_choice(request.headers())?;
         let is_identity = matches!(choice, Choice::Identity(_));
-        let passphrase = read_passphrase(request.headers())?;
+        let secret = if is_identity {
+            None
+        } else {
+            read_secret(request.headers())?
+        };
         let vault = self.setup.vault.as_deref();
         // A hash is bounded by its pool and its queue.
-        let deciding = decide(vault, &caller, request.method(), target, choice, passphrase);
+        let deciding = decide(vault, &caller, request.method(), target, choice, secret);
         let mut outbound = deciding.await?;
         if is_identity {
             outbound = outbound.with_echo_scrub(self.setup.identity_echo_scrub);

@@ -11,7 +11,8 @@ use std::time::Duration;
 use credential_injector::egress::{EgressConnector, EgressError, ResolveError};
 use credential_injector::{Host, OutboundRequest, Scheme, Target};
 use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
-use http::{HeaderMap, Request, Response, StatusCode, Version};
+use http::uri::PathAndQuery;
+use http::{HeaderMap, Request, Response, StatusCode, Uri, Version};
 use hyper::body::Incoming;
 use hyper::client::conn::{TrySendError, http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -207,16 +208,19 @@ fn server_name(target: &Target) -> Result<ServerName<'static>, UpstreamError> {
 
 /// Gives the request the form of the connection's version and sends it.
 async fn exchange(sender: &mut Sender, target: &Target, mut request: Request<UpBody>) -> Sent {
+    // The request's, not the target's: a credential may have been put into the query.
+    let path_and_query = request.uri().path_and_query().cloned();
+    let path_and_query = path_and_query.unwrap_or(PathAndQuery::from_static("/"));
     match sender {
         Sender::Http1(sender) => {
             *request.version_mut() = Version::HTTP_11;
-            *request.uri_mut() = target.origin_form();
+            *request.uri_mut() = Uri::from(path_and_query);
             request.headers_mut().insert(HOST, target.host_header());
             sender.try_send_request(request).await
         }
         Sender::Http2(sender) => {
             *request.version_mut() = Version::HTTP_2;
-            *request.uri_mut() = target.uri();
+            *request.uri_mut() = target.uri_at(path_and_query);
             // Interim answers are not seen in this version.
             request.body_mut().stop_waiting();
             // `:authority` says it (RFC 9113 section 8.3.1).

@@ -1,12 +1,14 @@
-//! Stored upstream credentials: sealed under a passphrase of their own, used but never shown.
+//! Stored upstream credentials: sealed under a passphrase of their own or to users' keys, used but
+//! never shown.
 //!
-//! In: a caller, a checked place (host pattern, header, template), a value and a passphrase.
+//! In: a caller, a checked place (host pattern, slot, template), a value, and a passphrase or a
+//! user secret.
 //! Out: what anyone may know about a credential, and a decided request to its upstream.
 //!
-//! Promise: no use case returns a value; host pattern, header and template are authenticated
-//! with it; who asks for a host that a pattern does not match is refused before anything is
+//! Promise: no use case returns a value; host pattern, slot (header or query parameter) and
+//! template are authenticated with it; who asks for a host that a pattern does not match is refused before anything is
 //! opened; attempts with passphrases are limited per owner before any password hash.
-//! Not here: sealing to a user's keys, and sharing.
+//! Not here: giving a credential to a colleague to use (`shares`).
 
 mod change;
 mod explain;
@@ -14,35 +16,43 @@ mod make;
 mod open;
 mod passphrase;
 mod place;
+mod sealing;
 
 pub use change::{CredentialPatch, PlaceChange};
 pub use explain::Explanation;
 pub use make::NewCredential;
 pub use place::InjectionPlace;
+pub use sealing::{CredentialProtection, CredentialSecret};
 
 use hardened_crypto::credential::{CredentialContext, CredentialPlace};
 use vault_store::rows::{CredentialRow, CredentialVersionRow};
-use vault_store::{Page, RecordId, UtcMillis};
+use vault_store::{CredentialRead, Page, RecordId, ShareId, UserId, UtcMillis};
 
 use super::Vault;
 use super::access::{self, Member};
-use super::error::VaultError;
+use super::error::{Invalid, VaultError};
 use super::principal::Principal;
 
 /// Credentials of one owner, about: callers at the same moment may go a little over it.
 pub const CREDENTIALS_PER_OWNER_MAX: usize = 1_000;
 
-/// What its owner may know about a credential.
+/// What its owner, and whoever may use it, may know about a credential.
 #[derive(Debug, Clone)]
 pub struct Credential {
     /// Its id.
     pub credential_id: RecordId,
+    /// Whose it is.
+    pub owner: UserId,
+    /// By which share the caller may use it; `None` for the owner.
+    pub share_id: Option<ShareId>,
+    /// What opens it.
+    pub protection: CredentialProtection,
     /// Its name, unique for its owner.
     pub name: String,
     /// Where its value may be sent.
     pub host_pattern: String,
-    /// The header that carries its value.
-    pub header: String,
+    /// The header that carries its value, or `?` and the query parameter that does.
+    pub slot: String,
     /// What its value is filled into.
     pub template: String,
     /// The version in use.
@@ -59,9 +69,12 @@ impl From<CredentialRow> for Credential {
     fn from(row: CredentialRow) -> Self {
         Self {
             credential_id: row.credential_id,
+            owner: row.owner,
+            share_id: None,
+            protection: CredentialProtection::of(&row),
             name: row.name,
             host_pattern: row.host_pattern,
-            header: row.header,
+            slot: row.header,
             template: row.template,
             version: row.current_version,
             created: row.created,
@@ -111,7 +124,7 @@ impl Vault {
             .map(Into::into)
     }
 
-    async fn credential_row(
+    pub(super) async fn credential_row(
         &self,
         owner: Member,
         credential_id: RecordId,
@@ -131,22 +144,45 @@ impl Vault {
         owner: Member,
         credential_id: RecordId,
         version: Option<u64>,
-    ) -> Result<(CredentialRow, CredentialVersionRow), VaultError> {
+    ) -> Result<CredentialRead, VaultError> {
         let read = self
             .store
             .read_credential(owner.org_id, credential_id, version, owner.user_id);
         let read = read.await?.ok_or(VaultError::NotFound)?;
-        let (row, sealed) = (read.credential, read.version);
-        self.integrity.check(&row)?;
-        self.integrity.check(&sealed)?;
-        if row.owner != owner.user_id {
+        if read.credential.owner != owner.user_id {
             return Err(VaultError::NotFound);
         }
+        self.check_read(&read, version)?;
+        Ok(read)
+    }
+
+    /// Authenticates a version that was read with its credential.
+    fn check_read(&self, read: &CredentialRead, version: Option<u64>) -> Result<(), VaultError> {
+        let (row, sealed) = (&read.credential, &read.version);
+        self.integrity.check(row)?;
+        self.integrity.check(sealed)?;
         let wanted = version.unwrap_or(row.current_version);
         if (sealed.credential_id, sealed.credential_version) != (row.credential_id, wanted) {
             return Err(VaultError::Tampered("credential_versions"));
         }
-        Ok((row, sealed))
+        Ok(())
+    }
+
+    /// The current version of a credential that its owner may give to others: a live one that is
+    /// sealed to keys. A passphrase belongs to whoever knows it.
+    pub(super) async fn shareable_credential(
+        &self,
+        owner: Member,
+        credential_id: RecordId,
+    ) -> Result<CredentialRead, VaultError> {
+        let read = self.sealed_credential(owner, credential_id, None).await?;
+        if !read.credential.is_live(self.clock.utc()) {
+            return Err(VaultError::NotFound);
+        }
+        match CredentialProtection::of(&read.credential) {
+            CredentialProtection::UserKeys => Ok(read),
+            CredentialProtection::Passphrase => Err(VaultError::Invalid(Invalid::NotShareable)),
+        }
     }
 }
 

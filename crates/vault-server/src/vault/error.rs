@@ -63,6 +63,9 @@ pub enum VaultError {
     /// The call needs the passphrase of the credential.
     #[error("the passphrase of a credential is missing")]
     PassphraseMissing,
+    /// The call needs the user secret.
+    #[error("the user secret is missing")]
+    UserSecretMissing,
     /// No credential of the caller fits.
     #[error("no credential fits")]
     CredentialNotFound,
@@ -123,14 +126,22 @@ pub enum Invalid {
     SecretUnchanged,
     /// A passphrase that cannot be accepted for a new credential.
     PassphraseUnusable,
-    /// A host pattern that is none, or one that the operator has not enabled.
+    /// A host pattern that is none.
     HostPattern,
+    /// A `contains:` pattern, which the operator has not enabled.
+    ContainsPattern,
     /// A header that no credential may go into.
     Header,
+    /// A query parameter that no credential may go into.
+    QueryParameter,
     /// A template without exactly one placeholder.
     Template,
     /// A value that cannot stand in a header.
     CredentialValue,
+    /// A passphrase for a credential that has none.
+    NoPassphrase,
+    /// A share of a credential under a passphrase.
+    NotShareable,
     /// The caller has as many credentials as one may have.
     TooManyCredentials,
     /// The scope of a new API key.

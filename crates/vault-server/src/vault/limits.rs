@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use credential_injector::SubstringPatterns;
 use hardened_crypto::argon2_pool::{POOL_QUEUE_MAX, POOL_THREADS_MAX};
 use hardened_crypto::user_secret::{PASSPHRASE_BYTES_MAX, PassphraseCost, PassphrasePolicy};
 
@@ -57,6 +58,8 @@ pub struct VaultLimits {
     pub wrong_secret_recovery: Duration,
     /// How long rows that requests start with are kept in memory; zero keeps none.
     pub snapshot_lifetime: Duration,
+    /// Whether credentials may be for every host whose name contains a text.
+    pub substring_patterns: SubstringPatterns,
 }
 
 impl Default for VaultLimits {
@@ -71,6 +74,7 @@ impl Default for VaultLimits {
             wrong_secrets_max: WRONG_SECRETS_MAX,
             wrong_secret_recovery: WRONG_SECRET_RECOVERY,
             snapshot_lifetime: SNAPSHOT_LIFETIME,
+            substring_patterns: SubstringPatterns::Refused,
         }
     }
 }

@@ -21,7 +21,7 @@ use hardened_crypto::suite::ObjectKind;
 use hardened_crypto::user_secret::Kek;
 use hardened_crypto::wrap::{WrapContext, Wrapped};
 use vault_store::rows::{AccountBoxRow, Record, RecordKind, WrapRow};
-use vault_store::{ChangeSet, FileRead, RecordId, ValueRead, WrapChange};
+use vault_store::{ChangeSet, CredentialRead, FileRead, RecordId, ValueRead, WrapChange};
 
 use super::Vault;
 use super::access::Member;
@@ -42,6 +42,8 @@ pub enum OwnRecord<'a> {
     Value(&'a ValueName),
     /// A file by its id.
     File(RecordId),
+    /// A credential by its id.
+    Credential(RecordId),
 }
 
 impl OwnRecord<'_> {
@@ -51,6 +53,7 @@ impl OwnRecord<'_> {
         match self {
             Self::Value(_) => RecordKind::Value,
             Self::File(_) => RecordKind::File,
+            Self::Credential(_) => RecordKind::Credential,
         }
     }
 }
@@ -60,7 +63,7 @@ impl Hash for OwnRecord<'_> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         match self {
             Self::Value(name) => name.as_str().hash(state),
-            Self::File(file_id) => file_id.hash(state),
+            Self::File(record_id) | Self::Credential(record_id) => record_id.hash(state),
         }
     }
 }
@@ -69,6 +72,7 @@ impl Hash for OwnRecord<'_> {
 pub(super) enum FoundRecord {
     Value(ValueRead),
     File(FileRead),
+    Credential(CredentialRead),
 }
 
 impl FoundRecord {
@@ -77,6 +81,7 @@ impl FoundRecord {
         match self {
             Self::Value(read) => read.into(),
             Self::File(read) => read.into(),
+            Self::Credential(read) => read.into(),
         }
     }
 }
@@ -117,6 +122,18 @@ impl<'a> From<&'a FileRead> for Keyed<'a> {
     }
 }
 
+impl<'a> From<&'a CredentialRead> for Keyed<'a> {
+    fn from(read: &'a CredentialRead) -> Self {
+        Self {
+            record: read.credential.record(),
+            version: read.version.credential_version,
+            row_version: read.credential.version,
+            wrap: read.wrap.as_ref(),
+            account_box: read.account_box.as_ref(),
+        }
+    }
+}
+
 impl Vault {
     /// A record that its owner may see now, authenticated.
     pub(super) async fn own_record(
@@ -127,6 +144,9 @@ impl Vault {
         Ok(match what {
             OwnRecord::Value(name) => FoundRecord::Value(self.readable(owner, name, None).await?),
             OwnRecord::File(file_id) => FoundRecord::File(self.own_file(owner, file_id).await?),
+            OwnRecord::Credential(id) => {
+                FoundRecord::Credential(self.shareable_credential(owner, id).await?)
+            }
         })
     }
 
@@ -146,6 +166,7 @@ impl Vault {
                 Ok(Record::value(row.record_id))
             }
             OwnRecord::File(file_id) => Ok(self.own_file(owner, file_id).await?.file.record()),
+            OwnRecord::Credential(id) => Ok(self.credential_row(owner, id).await?.record()),
         }
     }
 

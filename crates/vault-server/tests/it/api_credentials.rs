@@ -104,7 +104,7 @@ async fn what_cannot_be_a_credential_is_refused() {
         refused.is_problem(400, code);
     }
     let bare = api.post("/v1/credentials").key(&user).json(&good);
-    bare.answer().await.is_problem(400, "missing_header");
+    bare.answer().await.is_problem(400, "keys_missing");
     let root = api.post("/v1/credentials").header("X-Api-Key", &api.root);
     let root = with_passphrase(root, PASSPHRASE).json(&good);
     root.answer().await.is_problem(403, "forbidden");

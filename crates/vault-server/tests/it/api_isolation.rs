@@ -15,6 +15,10 @@ use super::api_support::{Api, Calls, START, TestUser};
 const SHARE: &str =
     r#"{"recipientUserId":"0190f5fe-7c00-7a00-8000-000000000001","permission":"read"}"#;
 
+/// A share of a credential with nobody.
+const USE: &str =
+    r#"{"recipientUserId":"0190f5fe-7c00-7a00-8000-000000000001","permission":"use"}"#;
+
 /// Every call of the API that needs a key, with a body that would be accepted.
 pub(crate) const CALLS: &[(&str, &str, Option<&str>)] = &[
     ("POST", "/v1/keys/generate", None),
@@ -95,6 +99,27 @@ pub(crate) const CALLS: &[(&str, &str, Option<&str>)] = &[
         "/v1/kv/shared/0190f5fe-7c00-7a00-8000-000000000001",
         None,
     ),
+    (
+        "POST",
+        "/v1/credentials/0190f5fe-7c00-7a00-8000-000000000002/shares",
+        Some(USE),
+    ),
+    (
+        "GET",
+        "/v1/credentials/0190f5fe-7c00-7a00-8000-000000000002/shares",
+        None,
+    ),
+    (
+        "DELETE",
+        "/v1/credentials/0190f5fe-7c00-7a00-8000-000000000002/shares/0190f5fe-7c00-7a00-8000-000000000001",
+        None,
+    ),
+    ("GET", "/v1/credentials/shared", None),
+    (
+        "DELETE",
+        "/v1/credentials/shared/0190f5fe-7c00-7a00-8000-000000000001",
+        None,
+    ),
     ("GET", "/v1/users/org", None),
     ("GET", "/v1/users/me", None),
     ("POST", "/v1/apikeys", Some("{}")),
@@ -110,7 +135,6 @@ fn call(api: &Api, index: usize, user: &TestUser) -> reqwest::RequestBuilder {
     let method: Method = method.parse().unwrap();
     let call = api.call(method, path).header("X-User-Secret", &user.secret);
     let call = call.header("X-New-User-Secret", "new secret");
-    let call = call.header("X-Proxy-Master-Key", "a passphrase");
     match body {
         Some(body) => call.header("Content-Type", "application/json").body(body),
         None => call,

@@ -69,7 +69,7 @@ pub(crate) struct Api {
     client: reqwest::Client,
     stop: oneshot::Sender<()>,
     ended: tokio::task::JoinHandle<()>,
-    limits: VaultLimits,
+    pub(crate) limits: VaultLimits,
     ca_file: Option<PathBuf>,
     data_dir: tempfile::TempDir,
 }
@@ -96,6 +96,11 @@ impl Api {
     /// As [`Api::start`], with upstreams on loopback in reach that this file vouches for.
     pub(crate) async fn start_before(ca_file: PathBuf) -> Self {
         Self::make(VaultLimits::default(), Some(ca_file)).await
+    }
+
+    /// As [`Api::start_before`], with these limits.
+    pub(crate) async fn start_both(limits: VaultLimits, ca_file: PathBuf) -> Self {
+        Self::make(limits, Some(ca_file)).await
     }
 
     async fn make(limits: VaultLimits, ca_file: Option<PathBuf>) -> Self {

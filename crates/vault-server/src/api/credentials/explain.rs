@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::CredentialDocument;
+use super::{CredentialDocument, ProtectionDocument};
 use crate::api::input::{NoParameters, Parameters, json};
 use crate::api::{ApiState, read_json};
 use crate::problem::{Code, Problem};
@@ -32,9 +32,12 @@ pub struct ExplainDocument {
     url: String,
     /// The method.
     method: String,
+    /// Only credentials that such a secret opens; by default all.
+    #[serde(default)]
+    protection: Option<ProtectionDocument>,
 }
 
-/// What the proxy would do with it, given `X-Proxy-Master-Key` and no `X-Credential-ID`.
+/// What the proxy would do with it, given the secret and no `X-Credential-ID`.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ExplanationDocument {
@@ -49,11 +52,13 @@ pub struct ExplanationDocument {
     /// The credential that would be used.
     #[serde(skip_serializing_if = "Option::is_none")]
     credential: Option<CredentialDocument>,
-    /// Every unexpired credential whose pattern matches.
+    /// Every unexpired credential, own or shared, whose pattern matches.
     matching: Vec<CredentialDocument>,
 }
 
-/// Says which credential the proxy would use for a target, and why. Needs no passphrase.
+/// Says which credential the proxy would use for a target, and why. Needs no secret.
+///
+/// Credentials that were shared with the caller are considered too.
 #[utoipa::path(
     post, path = "/v1/proxy/explain", operation_id = "explainProxy", tag = "credentials",
     request_body = ExplainDocument,
@@ -78,7 +83,10 @@ async fn explain(
     let document: ExplainDocument = json(body.as_bytes())?;
     check_method(&document.method)?;
     let target = parse_target(&document.url, &state.schemes)?;
-    let explanation = state.vault.explain_credential(&caller, &target).await?;
+    let protection = document.protection.map(Into::into);
+    let vault = &state.vault;
+    let explaining = vault.explain_credential(&caller, &target, protection);
+    let explanation = explaining.await?;
     let (outcome, reason) = verdict(&explanation);
     let documents = explanation.matching.into_iter().map(Into::into);
     Ok(Json(ExplanationDocument {
@@ -111,7 +119,7 @@ fn verdict(explanation: &Explanation) -> (&'static str, &'static str) {
         ),
         (None, true) => (
             Code::CredentialAmbiguous.as_str(),
-            "Several credentials match equally narrowly; X-Credential-ID names one.",
+            "Several credentials match, and none may be taken for the others; X-Credential-ID names one.",
         ),
         (None, false) => (
             Code::CredentialNotFound.as_str(),

@@ -41,7 +41,7 @@ pub struct NewShareDocument<'a> {
     #[serde(borrow)]
     #[schema(value_type = String, format = Uuid)]
     recipient_user_id: Cow<'a, str>,
-    /// What the recipient may do: `read` for values and files.
+    /// What the recipient may do: `read` for values and files, `use` for credentials.
     permission: PermissionDocument,
     /// What the two call it: 1 to 254 bytes of printable UTF-8. Nobody else can read it.
     #[serde(default, borrow)]

@@ -1,15 +1,15 @@
 //! Changes a credential: its value, its place, its name, its expiry, the version in use.
 
-use hardened_crypto::credential::{CredentialKey, CredentialValue};
-use secrecy::SecretSlice;
-use vault_store::rows::CredentialRow;
-use vault_store::{CredentialChange, RecordId, UtcMillis};
+use hardened_crypto::credential::CredentialValue;
+use vault_store::rows::{CredentialRow, CredentialVersionRow};
+use vault_store::{CredentialChange, CredentialRead, RecordId, UtcMillis};
 
 use super::place::check_value;
-use super::{Credential, InjectionPlace, sealed_place};
+use super::sealing::{Opener, Sealer};
+use super::{Credential, CredentialProtection, CredentialSecret, InjectionPlace};
 use crate::vault::Vault;
 use crate::vault::access::{self, Member};
-use crate::vault::error::{Invalid, VaultError, made, stored};
+use crate::vault::error::{Invalid, VaultError, made};
 use crate::vault::principal::Principal;
 use crate::vault::value_name::check_display_name;
 
@@ -23,7 +23,7 @@ pub struct CredentialPatch<'a> {
     pub name: Option<&'a str>,
     /// The expiry; the inner `None` removes it.
     pub expires: Option<Option<UtcMillis>>,
-    /// The place. Needs the passphrase.
+    /// The place. Needs the secret that opens the value.
     pub place: PlaceChange<'a>,
 }
 
@@ -32,59 +32,101 @@ pub struct CredentialPatch<'a> {
 pub struct PlaceChange<'a> {
     /// Where the value may go.
     pub host_pattern: Option<&'a str>,
-    /// The header that carries it.
-    pub header: Option<&'a str>,
+    /// The header that carries it, or `?` and the query parameter.
+    pub slot: Option<&'a str>,
     /// What it is filled into.
     pub template: Option<&'a str>,
 }
 
 impl PlaceChange<'_> {
     fn is_empty(&self) -> bool {
-        self.host_pattern.is_none() && self.header.is_none() && self.template.is_none()
+        self.host_pattern.is_none() && self.slot.is_none() && self.template.is_none()
     }
 
     fn applied_to(&self, row: &CredentialRow) -> Result<InjectionPlace, VaultError> {
         InjectionPlace::parse(
             self.host_pattern.unwrap_or(&row.host_pattern),
-            self.header.unwrap_or(&row.header),
+            self.slot.unwrap_or(&row.header),
             self.template.unwrap_or(&row.template),
         )
     }
 }
 
+/// What a new version is made of.
+#[derive(Clone, Copy)]
+enum Contents<'a> {
+    /// Another value.
+    New(&'a CredentialValue),
+    /// The value of a stored version, the current one if `None`.
+    Of(Option<u64>),
+}
+
+/// A version to write.
+#[derive(Clone, Copy)]
+struct NextVersion<'a> {
+    contents: Contents<'a>,
+    patch: CredentialPatch<'a>,
+}
+
+impl<'a> NextVersion<'a> {
+    fn of(contents: Contents<'a>) -> Self {
+        Self {
+            contents,
+            patch: CredentialPatch::default(),
+        }
+    }
+
+    /// The version that it is made from.
+    fn from(&self) -> Option<u64> {
+        match self.contents {
+            Contents::New(_) => None,
+            Contents::Of(version) => version,
+        }
+    }
+}
+
 impl Vault {
-    /// Puts a new value in use. The passphrase must open the current one.
+    /// Puts a new value in use. Under a passphrase, it must open the current one; under users'
+    /// keys no secret is needed.
     ///
     /// # Errors
-    /// `NotFound`; `Invalid` for an unusable value; `TooManyAttempts`; `WrongPassphrase`;
-    /// `Tampered`; `Conflict` when others were faster many times.
+    /// `NotFound`; `Invalid` for an unusable value, or a passphrase for a credential that has none;
+    /// `PassphraseMissing`; `TooManyAttempts`; `WrongPassphrase`; `Tampered`; `Conflict` when
+    /// others were faster many times.
     pub async fn replace_credential_value(
         &self,
         caller: &Principal,
         credential_id: RecordId,
         value: &[u8],
-        passphrase: &SecretSlice<u8>,
+        secret: Option<&CredentialSecret>,
     ) -> Result<Credential, VaultError> {
         let owner = access::member(caller)?;
         check_value(value)?;
         let value = CredentialValue::new(value).map_err(made)?;
         let row = self.credential_row(owner, credential_id).await?;
-        let key = self.unlock_credential(owner, &row, passphrase).await?;
-        let attempt = || self.try_put_version(owner, &row, &key, Some(&value), Default::default());
+        check_fits(&row, secret)?;
+        let opener = match CredentialProtection::of(&row) {
+            CredentialProtection::UserKeys => None,
+            CredentialProtection::Passphrase => {
+                Some(self.credential_opener(owner, &row, secret).await?)
+            }
+        };
+        let next = || NextVersion::of(Contents::New(&value));
+        let attempt = || self.try_put_version(owner, &row, opener.as_ref(), next());
         self.turns.retry((owner, credential_id), attempt).await
     }
 
     /// Changes name, expiry and place. A changed place seals the value anew.
     ///
     /// # Errors
-    /// As [`Vault::replace_credential_value`]; `PassphraseMissing` for a changed place without
-    /// the passphrase.
+    /// As [`Vault::replace_credential_value`]; `PassphraseMissing` or `UserSecretMissing` for a
+    /// changed place without the secret.
     pub async fn patch_credential(
         &self,
         caller: &Principal,
         credential_id: RecordId,
         patch: CredentialPatch<'_>,
-        passphrase: Option<&SecretSlice<u8>>,
+        secret: Option<&CredentialSecret>,
     ) -> Result<Credential, VaultError> {
         let owner = access::member(caller)?;
         if let Some(name) = patch.name {
@@ -99,25 +141,41 @@ impl Vault {
             let attempt = || self.try_patch(owner, credential_id, patch);
             return self.turns.retry((owner, credential_id), attempt).await;
         }
-        patch.place.applied_to(&row)?;
-        let passphrase = passphrase.ok_or(VaultError::PassphraseMissing)?;
-        let key = self.unlock_credential(owner, &row, passphrase).await?;
-        let attempt = || self.try_put_version(owner, &row, &key, None, patch);
+        self.check_permitted(&patch.place.applied_to(&row)?)?;
+        check_fits(&row, secret)?;
+        let opener = self.credential_opener(owner, &row, secret).await?;
+        let next = || NextVersion {
+            contents: Contents::Of(None),
+            patch,
+        };
+        let attempt = || self.try_put_version(owner, &row, Some(&opener), next());
         self.turns.retry((owner, credential_id), attempt).await
     }
 
-    /// Puts a stored version in use again, with the place it was sealed for.
+    /// Puts a stored version in use again, with the place it was sealed for. Under users' keys
+    /// it is written as a new version, for those who may use it now, and needs the user secret.
     ///
     /// # Errors
-    /// `NotFound` also for a version that is not kept; `Conflict`.
+    /// `NotFound` also for a version that is not kept; `UserSecretMissing`; those of the secret;
+    /// `Conflict`.
     pub async fn roll_back_credential(
         &self,
         caller: &Principal,
         credential_id: RecordId,
         version: u64,
+        secret: Option<&CredentialSecret>,
     ) -> Result<Credential, VaultError> {
         let owner = access::member(caller)?;
-        let attempt = || self.try_roll_back(owner, credential_id, version);
+        let read = self.sealed_credential(owner, credential_id, Some(version));
+        let row = read.await?.credential;
+        if CredentialProtection::of(&row) == CredentialProtection::Passphrase {
+            let attempt = || self.try_roll_back(owner, credential_id, version);
+            return self.turns.retry((owner, credential_id), attempt).await;
+        }
+        check_fits(&row, secret)?;
+        let opener = self.credential_opener(owner, &row, secret).await?;
+        let next = || NextVersion::of(Contents::Of(Some(version)));
+        let attempt = || self.try_put_version(owner, &row, Some(&opener), next());
         self.turns.retry((owner, credential_id), attempt).await
     }
 
@@ -135,24 +193,36 @@ impl Vault {
         self.turns.retry((owner, credential_id), attempt).await
     }
 
-    /// Writes a version: a new value or the current one, at the patched place.
+    /// Writes a version. Under users' keys it is wrapped to everyone who may use it now.
     async fn try_put_version(
         &self,
         owner: Member,
         unlocked: &CredentialRow,
-        key: &CredentialKey,
-        value: Option<&CredentialValue>,
-        patch: CredentialPatch<'_>,
+        opener: Option<&Opener>,
+        next: NextVersion<'_>,
     ) -> Result<Credential, VaultError> {
-        let read = self.sealed_credential(owner, unlocked.credential_id, None);
-        let (row, sealed) = read.await?;
+        let from = next.from();
+        let read = self.sealed_credential(owner, unlocked.credential_id, from);
+        let read = read.await?;
+        let row = &read.credential;
         if row.protection != unlocked.protection {
             return Err(VaultError::Conflict);
         }
-        let current = key
-            .open(&sealed_place(owner, &sealed), &sealed.sealed)
-            .map_err(stored("a credential"))?;
-        let (host_pattern, header, template) = patch.place.applied_to(&row)?.texts();
+        // A passphrase proves itself also where the old value is not wanted.
+        let opened = opener.map(|opener| self.open_credential(opener, &read));
+        let opened = opened.transpose()?;
+        let value = match (next.contents, &opened) {
+            (Contents::New(value), _) => value,
+            (Contents::Of(_), Some(opened)) => opened,
+            (Contents::Of(_), None) => return Err(VaultError::Internal("nothing to seal")),
+        };
+        let based = match from {
+            None => row.clone(),
+            Some(_) => at_place_of(row.clone(), &read.version),
+        };
+        let place = next.patch.place.applied_to(&based)?;
+        self.check_permitted(&place)?;
+        let (host_pattern, header, template) = place.texts();
         let next_version = row.newest_version + 1;
         let next = CredentialRow {
             host_pattern,
@@ -160,16 +230,26 @@ impl Vault {
             template,
             current_version: next_version,
             newest_version: next_version,
-            ..self.patched(row, patch)
+            ..self.patched(row.clone(), next.patch)
         };
-        let version_row = self.seal_version(owner, &next, key, value.unwrap_or(&current))?;
+        let (share_revision, recipients) = match next.protection {
+            Some(_) => (NOT_SHARED, Vec::new()),
+            None => self.recipients(owner, next.record(), next.updated).await?,
+        };
+        let (version_row, wraps) = match opener {
+            Some(Opener::Passphrase(key)) => {
+                let sealer = Sealer::Passphrase(key);
+                (self.seal_version(owner, &next, &sealer, value)?, Vec::new())
+            }
+            _ => self.seal_to_users(owner, &next, value, &recipients).await?,
+        };
         let next = self.integrity.sign(next);
         let change = CredentialChange::PutVersion {
             expected_version: next.version - 1,
-            share_revision: NOT_SHARED,
+            share_revision,
             row: next.clone(),
             version_row,
-            wraps: Vec::new(),
+            wraps,
             versions_kept: self.limits.versions_kept,
         };
         self.commit(change).await?;
@@ -193,13 +273,14 @@ impl Vault {
         version: u64,
     ) -> Result<Credential, VaultError> {
         let read = self.sealed_credential(owner, credential_id, Some(version));
-        let (row, sealed) = read.await?;
+        let CredentialRead {
+            credential: row,
+            version: sealed,
+            ..
+        } = read.await?;
         let next = CredentialRow {
-            host_pattern: sealed.host_pattern,
-            header: sealed.header,
-            template: sealed.template,
             current_version: version,
-            ..self.patched(row, CredentialPatch::default())
+            ..at_place_of(self.patched(row, CredentialPatch::default()), &sealed)
         };
         self.replace_credential(next).await
     }
@@ -240,4 +321,23 @@ impl Vault {
         self.commit(change).await?;
         Ok(next.into())
     }
+}
+
+/// The row with the place that a version was sealed for.
+fn at_place_of(row: CredentialRow, sealed: &CredentialVersionRow) -> CredentialRow {
+    CredentialRow {
+        host_pattern: sealed.host_pattern.clone(),
+        header: sealed.header.clone(),
+        template: sealed.template.clone(),
+        ..row
+    }
+}
+
+/// Refuses a passphrase for a credential that has none: its owner would believe it counts.
+fn check_fits(row: &CredentialRow, secret: Option<&CredentialSecret>) -> Result<(), VaultError> {
+    let has_none = CredentialProtection::of(row) == CredentialProtection::UserKeys;
+    if has_none && matches!(secret, Some(CredentialSecret::Passphrase(_))) {
+        return Err(VaultError::Invalid(Invalid::NoPassphrase));
+    }
+    Ok(())
 }

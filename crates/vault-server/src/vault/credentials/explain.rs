@@ -1,10 +1,11 @@
 //! Says which credential the proxy would use, and why, without opening anything.
 
-use credential_injector::{Selection, Target, select};
+use credential_injector::{Selection, Target};
 
-use super::Credential;
+use super::open::{Match, choose};
+use super::{Credential, CredentialProtection};
 use crate::vault::Vault;
-use crate::vault::access::{self, Member};
+use crate::vault::access;
 use crate::vault::error::VaultError;
 use crate::vault::principal::Principal;
 
@@ -15,12 +16,13 @@ pub struct Explanation {
     pub chosen: Option<Credential>,
     /// Every live credential whose pattern matches.
     pub matching: Vec<Credential>,
-    /// Whether several match equally narrowly.
+    /// Whether several match, and none of them alone may be taken.
     pub ambiguous: bool,
 }
 
 impl Vault {
-    /// Which of the caller's credentials `X-Proxy-Master-Key` alone would use for `target`.
+    /// Which credential, owned or shared, would be used for `target` with a secret that opens
+    /// those of this protection; `None` considers all.
     ///
     /// # Errors
     /// `Forbidden` for root; `Tampered` when a row did not authenticate.
@@ -28,20 +30,12 @@ impl Vault {
         &self,
         caller: &Principal,
         target: &Target,
+        protection: Option<CredentialProtection>,
     ) -> Result<Explanation, VaultError> {
-        let owner: Member = access::member(caller)?;
-        let found = self.matching(owner, target).await?;
-        let candidates = found.iter().map(|(id, pattern)| (*id, pattern));
-        let selection = select(candidates, target);
-        let mut matching = Vec::with_capacity(found.len());
-        for (id, _) in found {
-            match self.credential_row(owner, id).await {
-                Ok(row) => matching.push(Credential::from(row)),
-                // Erased since the list was read.
-                Err(VaultError::NotFound) => {}
-                Err(error) => return Err(error),
-            }
-        }
+        let reader = access::member(caller)?;
+        let found = self.matching(reader, target, protection).await?;
+        let selection = choose(&found, target);
+        let matching: Vec<_> = found.into_iter().map(Credential::from).collect();
         let chosen = match &selection {
             Selection::One(id) => matching
                 .iter()
@@ -54,5 +48,15 @@ impl Vault {
             matching,
             ambiguous: matches!(selection, Selection::Ambiguous(_)),
         })
+    }
+}
+
+impl From<Match> for Credential {
+    fn from(found: Match) -> Self {
+        let share_id = found.share.map(|share| share.share_id);
+        Self {
+            share_id,
+            ..found.credential.into()
+        }
     }
 }

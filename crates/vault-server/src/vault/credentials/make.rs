@@ -1,19 +1,21 @@
 //! Makes a credential.
 
-use hardened_crypto::credential::{CredentialKey, CredentialValue};
-use secrecy::SecretSlice;
+use hardened_crypto::credential::CredentialValue;
+use hardened_crypto::data_key::DataKey;
 use uuid::Uuid;
-use vault_store::rows::{CredentialRow, CredentialVersionRow, FIRST_VERSION};
+use vault_store::rows::{CredentialRow, CredentialVersionRow, FIRST_VERSION, WrapRow};
 use vault_store::{CredentialChange, RecordId, UtcMillis};
 
 use super::place::check_value;
-use super::{CREDENTIALS_PER_OWNER_MAX, Credential, InjectionPlace, sealed_place};
+use super::sealing::Sealer;
+use super::{CREDENTIALS_PER_OWNER_MAX, Credential, CredentialSecret, InjectionPlace};
 use crate::vault::Vault;
 use crate::vault::access::{self, Member};
 use crate::vault::error::{Invalid, VaultError, made};
 use crate::vault::limits::LIST_LIMIT_MAX;
 use crate::vault::principal::Principal;
 use crate::vault::row_integrity::UNSIGNED;
+use crate::vault::shares::{Recipient, wrap_to_all};
 use crate::vault::value_name::check_display_name;
 
 /// What happens to a value in an upstream's answer: nothing. The only number so far.
@@ -33,28 +35,39 @@ pub struct NewCredential<'a> {
 }
 
 impl Vault {
-    /// Makes a credential under a passphrase of its own.
+    /// Makes a credential under a passphrase of its own, or else to the caller's keys, which needs
+    /// their public half alone.
     ///
     /// # Errors
     /// `Invalid` for an unusable name, value, passphrase or expiry, or too many credentials;
+    /// `KeysMissing` without a passphrase before the caller has keys;
     /// `Conflict` for a name that is taken; `Overloaded` when too many password hashes wait.
     pub async fn make_credential(
         &self,
         caller: &Principal,
         new: NewCredential<'_>,
-        passphrase: &SecretSlice<u8>,
+        secret: Option<&CredentialSecret>,
     ) -> Result<Credential, VaultError> {
         let owner = access::member(caller)?;
         check_display_name(new.name)?;
         check_value(new.value)?;
+        self.check_permitted(new.place)?;
         let now = self.clock.utc();
         if new.expires.is_some_and(|expires| expires <= now) {
             return Err(VaultError::Invalid(Invalid::ExpiryInPast));
         }
         self.has_room(owner, new.name).await?;
         let credential_id = RecordId::from(Uuid::now_v7());
-        let protecting = self.protect_credential(owner, credential_id, passphrase);
-        let (protection, key) = protecting.await?;
+        let protected = match secret {
+            Some(CredentialSecret::Passphrase(passphrase)) => {
+                let protecting = self.protect_credential(owner, credential_id, passphrase);
+                Some(protecting.await?)
+            }
+            _ => None,
+        };
+        let protection = protected
+            .as_ref()
+            .map(|(protection, _)| protection.to_bytes());
         let (host_pattern, header, template) = new.place.texts();
         let row = CredentialRow {
             credential_id,
@@ -65,7 +78,7 @@ impl Vault {
             header,
             template,
             echo: ECHO_LEFT_ALONE,
-            protection: Some(protection.to_bytes().to_vec()),
+            protection: protection.map(|bytes| bytes.to_vec()),
             current_version: 1,
             newest_version: 1,
             created: now,
@@ -75,12 +88,18 @@ impl Vault {
             mac: UNSIGNED,
         };
         let value = CredentialValue::new(new.value).map_err(made)?;
-        let version_row = self.seal_version(owner, &row, &key, &value)?;
+        let (version_row, wraps) = match &protected {
+            Some((_, key)) => {
+                let sealer = Sealer::Passphrase(key);
+                (self.seal_version(owner, &row, &sealer, &value)?, Vec::new())
+            }
+            None => self.seal_to_users(owner, &row, &value, &[]).await?,
+        };
         let row = self.integrity.sign(row);
         let change = CredentialChange::Insert {
             row: row.clone(),
             version_row,
-            wraps: Vec::new(),
+            wraps,
         };
         self.commit(change).await?;
         Ok(row.into())
@@ -101,12 +120,30 @@ impl Vault {
         Ok(())
     }
 
+    /// Seals the version that `row` has as its newest under a new data key, wrapped to its owner
+    /// and to everyone who may use it.
+    pub(super) async fn seal_to_users(
+        &self,
+        owner: Member,
+        row: &CredentialRow,
+        value: &CredentialValue,
+        recipients: &[Recipient],
+    ) -> Result<(CredentialVersionRow, Vec<WrapRow>), VaultError> {
+        let ring = self.key_ring(owner).await?.ok_or(VaultError::KeysMissing)?;
+        let data_key = DataKey::make().map_err(made)?;
+        let version_row = self.seal_version(owner, row, &Sealer::DataKey(&data_key), value)?;
+        let which = (row.record(), row.newest_version);
+        let keys = ring.current()?;
+        let wraps = wrap_to_all(owner, which, &data_key, &keys, recipients).await?;
+        Ok((version_row, wraps))
+    }
+
     /// The signed row of the version that `row` has as its newest.
     pub(super) fn seal_version(
         &self,
         owner: Member,
         row: &CredentialRow,
-        key: &CredentialKey,
+        sealer: &Sealer<'_>,
         value: &CredentialValue,
     ) -> Result<CredentialVersionRow, VaultError> {
         let unsealed = CredentialVersionRow {
@@ -119,9 +156,7 @@ impl Vault {
             created: row.updated,
             mac: UNSIGNED,
         };
-        let sealed = key
-            .seal(&sealed_place(owner, &unsealed), value)
-            .map_err(made)?;
+        let sealed = sealer.seal(owner, &unsealed, value)?;
         Ok(self
             .integrity
             .sign(CredentialVersionRow { sealed, ..unsealed }))

@@ -1,102 +1,118 @@
 //! Finds the credential for a target, opens it and binds it to that target.
 
-use credential_injector::{HostPattern, Outbound, Selection, Target, select};
+use credential_injector::{HostPattern, InjectError, Outbound, Selection, Target, select};
 use secrecy::SecretSlice;
-use vault_store::rows::CredentialRow;
-use vault_store::{ListCandidates, Page, RecordId};
+use vault_store::rows::{CredentialRow, ShareRow};
+use vault_store::{CredentialRead, ListCandidates, Page, RecordId};
 
-use super::{InjectionPlace, sealed_place};
+use super::place::parse_pattern;
+use super::{CredentialProtection, CredentialSecret, InjectionPlace};
 use crate::vault::Vault;
 use crate::vault::access::{self, Member};
-use crate::vault::error::{VaultError, stored};
+use crate::vault::error::VaultError;
 use crate::vault::limits::LIST_LIMIT_MAX;
 use crate::vault::principal::Principal;
 
+/// A credential that its reader may have used for a target.
+pub(super) struct Match {
+    pub(super) credential: CredentialRow,
+    /// By which share; `None` for an own one.
+    pub(super) share: Option<ShareRow>,
+    pattern: HostPattern,
+}
+
+impl Match {
+    pub(super) fn id(&self) -> RecordId {
+        self.credential.credential_id
+    }
+}
+
 impl Vault {
-    /// A request to `target` with a credential of the caller: the one named, or the one whose
-    /// pattern matches the target most narrowly.
+    /// A request to `target` with a credential that the caller owns or was given to use: the one
+    /// named, or the one whose pattern matches the target most narrowly, of those that the secret
+    /// can open.
     ///
     /// # Errors
-    /// `CredentialNotFound` for none, an unknown and an expired one; `CredentialAmbiguous`;
-    /// `Inject(OffOrigin)` for a named one of another host; `PassphraseMissing`; then
-    /// `TooManyAttempts`, `WrongPassphrase`, `Tampered`.
+    /// `CredentialNotFound` for none, an unknown, an expired and a revoked one;
+    /// `CredentialAmbiguous`; `Inject(OffOrigin)` for a named one of another host;
+    /// `PassphraseMissing` or `UserSecretMissing`; then those of the secret, and `Tampered`.
     pub async fn outbound_with_credential(
         &self,
         caller: &Principal,
         target: Target,
         named: Option<RecordId>,
-        passphrase: Option<&SecretSlice<u8>>,
+        secret: Option<&CredentialSecret>,
     ) -> Result<Outbound, VaultError> {
-        let owner = access::member(caller)?;
+        let reader = access::member(caller)?;
         let chosen = match named {
             Some(id) => id,
-            None => self.find_credential(owner, &target).await?,
+            None => self.find_credential(reader, &target, secret).await?,
         };
-        let read = self.sealed_credential(owner, chosen, None).await;
-        let (row, sealed) = read.map_err(not_found)?;
-        if !row.is_live(self.clock.utc()) {
-            return Err(VaultError::CredentialNotFound);
+        let read = self.usable_credential(reader, chosen).await;
+        let read = read.map_err(not_found)?;
+        let place = sealed_for(&read)?;
+        if !self.permits(place.pattern()) || !place.pattern().matches_target(&target) {
+            return Err(VaultError::Inject(InjectError::OffOrigin));
         }
-        // The row that is used decides, also when it changed since the list was read.
-        let texts = (&row.host_pattern, &row.header, &row.template);
-        if texts != (&sealed.host_pattern, &sealed.header, &sealed.template) {
-            return Err(VaultError::Tampered("credential_versions"));
-        }
-        let place = InjectionPlace::parse(&row.host_pattern, &row.header, &row.template)
-            .map_err(|_| VaultError::Tampered("the place of a credential"))?;
-        if !place.pattern().matches_target(&target) {
-            return Err(VaultError::Inject(
-                credential_injector::InjectError::OffOrigin,
-            ));
-        }
-        let passphrase = passphrase.ok_or(VaultError::PassphraseMissing)?;
-        let key = self.unlock_credential(owner, &row, passphrase).await?;
-        let value = key
-            .open(&sealed_place(owner, &sealed), &sealed.sealed)
-            .map_err(stored("a credential"))?;
+        let opening = self.credential_opener(reader, &read.credential, secret);
+        let opener = opening.await?;
+        // The secret may have taken a while.
+        self.check_usable(&read).map_err(not_found)?;
+        let value = self.open_credential(&opener, &read)?;
         let secret = SecretSlice::from(value.expose().to_vec());
         Outbound::with_credential(target, place.pattern(), place.injection(), &secret)
             .map_err(VaultError::Inject)
     }
 
-    /// The caller's own credential for a target.
+    /// The one credential for a target.
     async fn find_credential(
         &self,
-        owner: Member,
+        reader: Member,
         target: &Target,
+        secret: Option<&CredentialSecret>,
     ) -> Result<RecordId, VaultError> {
-        let rows = self.matching(owner, target).await?;
-        let candidates = rows.iter().map(|(id, pattern)| (*id, pattern));
-        match select(candidates, target) {
+        let protection = secret.map(CredentialProtection::opened_by);
+        let found = self.matching(reader, target, protection).await?;
+        match choose(&found, target) {
             Selection::One(id) => Ok(id),
             Selection::None => Err(VaultError::CredentialNotFound),
             Selection::Ambiguous(ids) => Err(VaultError::CredentialAmbiguous(ids)),
         }
     }
 
-    /// Live credentials of the owner that match, from authenticated rows.
+    /// Live credentials that match, from authenticated rows; `None` is any protection.
     pub(super) async fn matching(
         &self,
-        owner: Member,
+        reader: Member,
         target: &Target,
-    ) -> Result<Vec<(RecordId, HostPattern)>, VaultError> {
+        protection: Option<CredentialProtection>,
+    ) -> Result<Vec<Match>, VaultError> {
         let mut matching = Vec::new();
         let mut after = None;
         loop {
             let list = ListCandidates {
-                org_id: owner.org_id,
-                user_id: owner.user_id,
+                org_id: reader.org_id,
+                user_id: reader.user_id,
                 after,
                 limit: LIST_LIMIT_MAX,
                 now: self.clock.utc(),
             };
             let Page { rows, more } = self.store.candidates(list).await?;
             after = rows.last().map(|row| row.credential.credential_id);
-            let own = rows.into_iter().filter(|row| row.share.is_none());
-            for candidate in own {
-                let (id, pattern) = self.checked_pattern(&candidate.credential)?;
-                if pattern.matches_target(target) {
-                    matching.push((id, pattern));
+            for candidate in rows {
+                let (credential, share) = (candidate.credential, candidate.share);
+                self.integrity.check(&credential)?;
+                self.check_grant(reader, &credential, share.as_ref())?;
+                let pattern = parse_pattern(&credential.host_pattern)
+                    .map_err(|_| VaultError::Tampered("the host pattern of a credential"))?;
+                let own = CredentialProtection::of(&credential);
+                let fits = protection.is_none_or(|wanted| wanted == own);
+                if fits && self.permits(&pattern) && pattern.matches_target(target) {
+                    matching.push(Match {
+                        credential,
+                        share,
+                        pattern,
+                    });
                 }
             }
             if !more || after.is_none() {
@@ -105,12 +121,96 @@ impl Vault {
         }
     }
 
-    fn checked_pattern(&self, row: &CredentialRow) -> Result<(RecordId, HostPattern), VaultError> {
-        self.integrity.check(row)?;
-        let pattern = HostPattern::parse(&row.host_pattern)
-            .map_err(|_| VaultError::Tampered("the host pattern of a credential"))?;
-        Ok((row.credential_id, pattern))
+    /// The current version of a live credential that `reader` owns or was given to use.
+    async fn usable_credential(
+        &self,
+        reader: Member,
+        credential_id: RecordId,
+    ) -> Result<CredentialRead, VaultError> {
+        let read = self
+            .store
+            .read_credential(reader.org_id, credential_id, None, reader.user_id);
+        let read = read.await?.ok_or(VaultError::NotFound)?;
+        if read.credential.owner != reader.user_id && read.share.is_none() {
+            return Err(VaultError::NotFound);
+        }
+        self.check_read(&read, None)?;
+        self.check_grant(reader, &read.credential, read.share.as_ref())?;
+        self.check_usable(&read)?;
+        Ok(read)
     }
+
+    /// Authenticates on what ground `reader` may use a credential.
+    fn check_grant(
+        &self,
+        reader: Member,
+        credential: &CredentialRow,
+        share: Option<&ShareRow>,
+    ) -> Result<(), VaultError> {
+        let Some(share) = share else {
+            let owned = (credential.org_id, credential.owner) == (reader.org_id, reader.user_id);
+            return owned
+                .then_some(())
+                .ok_or(VaultError::Tampered("credentials"));
+        };
+        let owner = Member {
+            org_id: credential.org_id,
+            user_id: credential.owner,
+        };
+        self.check_share_of(owner, credential.record(), share)?;
+        if (share.org_id, share.recipient) == (reader.org_id, reader.user_id) {
+            Ok(())
+        } else {
+            Err(VaultError::Tampered("shares"))
+        }
+    }
+
+    /// Whether neither the credential nor the share has expired.
+    fn check_usable(&self, read: &CredentialRead) -> Result<(), VaultError> {
+        let now = self.clock.utc();
+        let shared = read.share.as_ref().is_none_or(|share| share.is_live(now));
+        if shared && read.credential.is_live(now) {
+            Ok(())
+        } else {
+            Err(VaultError::NotFound)
+        }
+    }
+}
+
+/// Picks the narrowest. One that somebody else gave never silently takes the place of an own one:
+/// whoever shares a credential would otherwise decide whose account a colleague's calls use.
+pub(super) fn choose(found: &[Match], target: &Target) -> Selection<RecordId> {
+    let candidates = |own: bool| {
+        let wanted = found.iter().filter(move |one| !own || one.share.is_none());
+        wanted.map(|one| (one.id(), &one.pattern))
+    };
+    let selection = select(candidates(false), target);
+    let Selection::One(id) = selection else {
+        return selection;
+    };
+    let is_shared = found
+        .iter()
+        .any(|one| one.id() == id && one.share.is_some());
+    match select(candidates(true), target) {
+        Selection::One(own) if is_shared => Selection::Ambiguous(vec![own, id]),
+        Selection::Ambiguous(mut own) if is_shared => {
+            own.push(id);
+            Selection::Ambiguous(own)
+        }
+        _ => Selection::One(id),
+    }
+}
+
+/// The place that row and version agree on. The row that is used decides, also when it changed
+/// since the list was read.
+fn sealed_for(read: &CredentialRead) -> Result<InjectionPlace, VaultError> {
+    let (row, sealed) = (&read.credential, &read.version);
+    let texts = (&row.host_pattern, &row.header, &row.template);
+    if texts != (&sealed.host_pattern, &sealed.header, &sealed.template) {
+        return Err(VaultError::Tampered("credential_versions"));
+    }
+    InjectionPlace::parse(&row.host_pattern, &row.header, &row.template)
+        .map_err(|_| VaultError::Tampered("the place of a credential"))
 }
 
 fn not_found(error: VaultError) -> VaultError {

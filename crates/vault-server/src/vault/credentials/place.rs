@@ -1,8 +1,11 @@
-//! Where a credential may go: host pattern, header and template, checked once.
+//! Where a credential may go: host pattern, header or query parameter, template; checked once.
 
-use credential_injector::{HostPattern, INJECTED_SECRET_BYTES_MAX, Injection, Template};
-use http::HeaderName;
+use credential_injector::{
+    HostPattern, HostPatternError, INJECTED_SECRET_BYTES_MAX, InjectError, Injection, Slot,
+    SubstringPatterns, Template,
+};
 
+use crate::vault::Vault;
 use crate::vault::error::{Invalid, VaultError};
 
 /// A checked place for a value, with the canonical texts that are sealed with it.
@@ -14,15 +17,20 @@ pub struct InjectionPlace {
 }
 
 impl InjectionPlace {
-    /// Checks the three texts.
+    /// Checks the three texts; `slot` is a header name, or `?` and the name of a query parameter.
+    /// Whether a `contains:` pattern may be used is not asked here.
     ///
     /// # Errors
     /// `Invalid` with what is wrong.
-    pub fn parse(host_pattern: &str, header: &str, template: &str) -> Result<Self, VaultError> {
-        let pattern = HostPattern::parse(host_pattern).map_err(|_| Invalid::HostPattern)?;
-        let header = HeaderName::from_bytes(header.as_bytes()).map_err(|_| Invalid::Header)?;
+    pub fn parse(host_pattern: &str, slot: &str, template: &str) -> Result<Self, VaultError> {
+        let pattern = parse_pattern(host_pattern).map_err(|_| Invalid::HostPattern)?;
         let parsed = Template::parse(template).map_err(|_| Invalid::Template)?;
-        let injection = Injection::new(header, parsed).map_err(|_| Invalid::Header)?;
+        let injection = Slot::parse(slot)
+            .and_then(|slot| Injection::into_slot(slot, parsed))
+            .map_err(|error| match error {
+                InjectError::ForbiddenParameter => Invalid::QueryParameter,
+                _ => Invalid::Header,
+            })?;
         Ok(Self {
             pattern,
             injection,
@@ -38,10 +46,32 @@ impl InjectionPlace {
         &self.injection
     }
 
-    /// The canonical texts: host pattern, header in lower case, template.
+    /// The canonical texts: host pattern, slot, template.
     pub(super) fn texts(&self) -> (String, String, String) {
-        let header = self.injection.header().as_str().to_owned();
-        (self.pattern.to_string(), header, self.template.clone())
+        let slot = self.injection.slot().to_string();
+        (self.pattern.to_string(), slot, self.template.clone())
+    }
+}
+
+/// Reads a stored or a given pattern, of every kind there is.
+pub(super) fn parse_pattern(text: &str) -> Result<HostPattern, HostPatternError> {
+    HostPattern::parse_with(text, SubstringPatterns::AllowedByOperator)
+}
+
+impl Vault {
+    /// Whether the operator lets credentials have this pattern.
+    pub(super) fn permits(&self, pattern: &HostPattern) -> bool {
+        !pattern.is_substring()
+            || self.limits.substring_patterns == SubstringPatterns::AllowedByOperator
+    }
+
+    /// Refuses a pattern that a new place must not have.
+    pub(super) fn check_permitted(&self, place: &InjectionPlace) -> Result<(), VaultError> {
+        if self.permits(&place.pattern) {
+            Ok(())
+        } else {
+            Err(VaultError::Invalid(Invalid::ContainsPattern))
+        }
     }
 }
 
