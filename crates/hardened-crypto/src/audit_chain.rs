@@ -58,8 +58,10 @@
 
 mod checkpoint;
 mod entry;
+mod event_bytes;
 mod line;
 mod log_text;
+mod name_tag;
 mod verifier;
 
 pub use checkpoint::{
@@ -69,8 +71,10 @@ pub use entry::{
     ACTION_BYTES_MAX, Actor, AuditEntry, AuditEvent, NOTE_BYTES_MAX, OUTCOME_BYTES_MAX,
     REQUEST_ID_BYTES_MAX, TARGET_BYTES_MAX,
 };
+pub use event_bytes::EVENT_BYTES_MAX;
 pub use line::LINE_BYTES_MAX;
 pub use log_text::LogText;
+pub use name_tag::{NameTag, tag_name};
 pub use verifier::{BreakReason, BrokenLink, Verified, Verifier, verify};
 
 use crate::{

@@ -29,6 +29,7 @@ pub(crate) enum Purpose {
     RowMac,
     ApiKeyHash,
     AuditCheckpoint,
+    AuditName,
 }
 
 impl Purpose {
@@ -37,6 +38,7 @@ impl Purpose {
             Self::RowMac => "row-mac",
             Self::ApiKeyHash => "api-key-hash",
             Self::AuditCheckpoint => "audit-checkpoint",
+            Self::AuditName => "audit-name",
         }
     }
 }
@@ -47,6 +49,7 @@ pub(crate) struct SubKeys {
     row_mac: hmac::Key,
     api_key_hash: hmac::Key,
     audit_checkpoint: hmac::Key,
+    audit_name: hmac::Key,
 }
 
 impl SubKeys {
@@ -59,11 +62,12 @@ impl SubKeys {
             Purpose::RowMac => &self.row_mac,
             Purpose::ApiKeyHash => &self.api_key_hash,
             Purpose::AuditCheckpoint => &self.audit_checkpoint,
+            Purpose::AuditName => &self.audit_name,
         }
     }
 
     fn derive(id: u32, root: &SecretBox<[u8; KEY_BYTES]>) -> Result<Self> {
-        // Expose: the root key keys three expansions and is dropped by the caller.
+        // Expose: the root key keys four expansions and is dropped by the caller.
         let prk = Prk::new_less_safe(HKDF_SHA256, root.expose_secret());
         let sub_key = |purpose: Purpose| {
             let info = Context::new(Domain::RootKey)
@@ -79,6 +83,7 @@ impl SubKeys {
             row_mac: sub_key(Purpose::RowMac)?,
             api_key_hash: sub_key(Purpose::ApiKeyHash)?,
             audit_checkpoint: sub_key(Purpose::AuditCheckpoint)?,
+            audit_name: sub_key(Purpose::AuditName)?,
         })
     }
 }
