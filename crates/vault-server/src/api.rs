@@ -3,7 +3,9 @@
 //! In: a [`Vault`]. Out: a router whose OpenAPI document is made of the same handlers.
 //! Not here: who is calling (a layer found out before), status codes of errors (`problem`).
 
+pub mod actions;
 pub mod api_keys;
+mod audit;
 mod authorise;
 pub mod base64;
 pub mod conditions;
@@ -74,6 +76,7 @@ pub fn router(vault: Arc<Vault>, body_bytes_max: usize, schemes: SchemePolicy) -
         .merge(orgs::routes())
         .merge(users::routes())
         .merge(api_keys::routes())
+        .merge(audit::routes())
         .with_state(ApiState {
             vault,
             body_bytes_max,

@@ -7,9 +7,11 @@
 //! rules on a public address, half a TLS pair) is refused and never silently corrected.
 //! Not here: reading flags (`bins/sealgate`) and reading the files that are named here.
 
+mod audit;
 mod egress;
 mod limits;
 
+pub use audit::AuditConfig;
 pub use credential_injector::{EchoScrub, SubstringPatterns};
 pub use egress::{ClientIdentity, Egress};
 pub use limits::{Limits, defaults};
@@ -17,6 +19,7 @@ pub use limits::{Limits, defaults};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
+use crate::vault::audit::CHECKPOINT_FILE_NAME;
 use crate::vault::limits::VaultLimits;
 
 /// Where the server listens when nothing is said: loopback, port 8200.
@@ -49,6 +52,8 @@ pub struct Config {
     pub vault: VaultLimits,
     /// Where proxied requests may go.
     pub egress: Egress,
+    /// What becomes of the audit log.
+    pub audit: AuditConfig,
     /// Shape of log lines.
     pub log_format: LogFormat,
 }
@@ -114,6 +119,7 @@ impl Config {
             limits: Limits::default(),
             vault: VaultLimits::default(),
             egress: Egress::default(),
+            audit: AuditConfig::default(),
             log_format: LogFormat::default(),
         }
     }
@@ -141,6 +147,13 @@ impl Config {
             return Err(ConfigError::Limit(name));
         }
         self.limits.validate()
+    }
+
+    /// Where checkpoints of the audit log are appended.
+    #[must_use]
+    pub fn audit_checkpoint_file(&self) -> PathBuf {
+        let named = self.audit.checkpoint_file.clone();
+        named.unwrap_or_else(|| self.data_dir.join(CHECKPOINT_FILE_NAME))
     }
 
     /// Worker threads to start: the configured number, or one per core.

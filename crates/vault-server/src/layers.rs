@@ -1,5 +1,6 @@
 //! The steps between a connection and a route, one file each. `stack.rs` puts them in order.
 
+pub mod audit;
 pub mod authenticate;
 pub mod body;
 pub mod check_head;

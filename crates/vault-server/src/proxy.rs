@@ -24,6 +24,7 @@
 //!
 //! Not here: which headers travel and which addresses may be dialled (`credential-injector`).
 
+mod account;
 mod continue_gate;
 pub mod control;
 mod decide;

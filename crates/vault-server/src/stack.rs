@@ -13,6 +13,7 @@ use tower::{Service, ServiceBuilder};
 
 use crate::api;
 use crate::config::Limits;
+use crate::layers::audit::{AuditLayer, note_route};
 use crate::layers::authenticate::AuthenticateLayer;
 use crate::layers::body::{Pace, PacedBody};
 use crate::layers::check_head::CheckHeadLayer;
@@ -52,6 +53,8 @@ pub(crate) fn compose(
 > + Clone
 + Send
 + 'static {
+    let audit = services.vault.as_ref();
+    let audit = audit.map(|vault| Arc::clone(vault.audit()));
     ServiceBuilder::new()
         // Everything below can name the request it belongs to.
         .layer(AssignRequestIdLayer)
@@ -65,6 +68,8 @@ pub(crate) fn compose(
         .layer(in_flight)
         // Nothing below reasons about a head that could be read in two ways.
         .layer(CheckHeadLayer)
+        // Sees who is refused below as well, and lets no answer out that is not recorded.
+        .layer(AuditLayer::new(audit))
         // A stranger learns nothing about routes, targets or limits.
         .layer(AuthenticateLayer::new(Arc::clone(&services.authenticator)))
         .service(Doors {
@@ -91,6 +96,9 @@ async fn remember_route(
     next: axum::middleware::Next,
 ) -> axum::response::Response {
     let matched = request.extensions().get::<MatchedPath>().cloned();
+    if let Some(matched) = &matched {
+        note_route(request.method(), matched, request.uri());
+    }
     let mut response = next.run(request).await;
     if let Some(matched) = matched {
         response.extensions_mut().insert(matched);

@@ -11,6 +11,7 @@
 mod access;
 pub mod api_keys;
 pub mod attempts;
+pub mod audit;
 pub mod authentication;
 pub mod bootstrap;
 pub mod clock;
@@ -44,6 +45,7 @@ use tokio::sync::Semaphore;
 use vault_store::{KeyId, Store};
 
 use self::attempts::AttemptLimiter;
+use self::audit::AuditLog;
 use self::authentication::KnownKey;
 use self::clock::Clock;
 use self::key_uses::KeyUses;
@@ -66,6 +68,8 @@ pub struct VaultParts {
     pub argon2: Arc<Argon2Pool>,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
+    /// Records calls. Over the same store.
+    pub audit: Arc<AuditLog>,
     /// Bounds; see [`VaultLimits::out_of_range`].
     pub limits: VaultLimits,
 }
@@ -77,6 +81,7 @@ pub struct Vault {
     integrity: RowIntegrity,
     argon2: Arc<Argon2Pool>,
     clock: Arc<dyn Clock>,
+    audit: Arc<AuditLog>,
     limits: VaultLimits,
     wrong_secrets: Arc<WrongSecrets>,
     wrong_passphrases: Arc<WrongSecrets>,
@@ -105,6 +110,7 @@ impl Vault {
             root_keys: parts.root_keys,
             argon2: parts.argon2,
             clock: parts.clock,
+            audit: parts.audit,
             limits: parts.limits,
             wrong_secrets,
             wrong_passphrases,
@@ -122,6 +128,12 @@ impl Vault {
             now: self.clock.monotonic(),
             lifetime: self.limits.snapshot_lifetime,
         }
+    }
+
+    /// Records calls of this vault.
+    #[must_use]
+    pub fn audit(&self) -> &Arc<AuditLog> {
+        &self.audit
     }
 
     /// The bounds in force.

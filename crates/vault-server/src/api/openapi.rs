@@ -110,7 +110,7 @@ fn complete(operation: &mut Operation) {
         for (status, codes) in [
             ("400", "malformed_request"),
             ("401", "api_key_invalid"),
-            ("503", "overloaded, storage_unavailable"),
+            ("503", "overloaded, storage_unavailable, audit_unavailable"),
         ] {
             let known = operation.responses.responses.entry(status.to_owned());
             known.or_insert_with(|| RefOr::T(Response::new(codes)));

@@ -16,6 +16,7 @@ use super::{BoxFuture, PresentedKey, Request, Response};
 use crate::api::HEALTH_PATH;
 use crate::problem::{Code, Problem};
 use crate::proxy::is_for_the_door;
+use crate::vault::audit;
 use crate::vault::principal::Principal;
 
 /// Recognises API keys.
@@ -121,6 +122,7 @@ where
                 PresentedKey::from_headers(request.headers())?.ok_or_else(key_needed)?;
             let principal = authenticator.authenticate(&presented).await?;
             drop(presented);
+            audit::identify(&principal);
             request.extensions_mut().insert(principal);
             inner.call(request).await
         })

@@ -83,7 +83,7 @@ fn log(method: &'static str, response: &Response, started: Instant) {
     tracing::info!(method, route, host, status, code, duration_us, "answered");
 }
 
-fn method_label(method: &Method) -> &'static str {
+pub(crate) fn method_label(method: &Method) -> &'static str {
     const KNOWN: [(Method, &str); 8] = [
         (Method::GET, "GET"),
         (Method::HEAD, "HEAD"),

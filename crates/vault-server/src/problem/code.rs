@@ -134,6 +134,8 @@ codes! {
     Overloaded, "overloaded", SERVICE_UNAVAILABLE, "Overloaded";
     /// The database does not answer.
     StorageUnavailable, "storage_unavailable", SERVICE_UNAVAILABLE, "Storage unavailable";
+    /// The audit log cannot be written.
+    AuditUnavailable, "audit_unavailable", SERVICE_UNAVAILABLE, "Audit unavailable";
     /// The upstream took too long.
     UpstreamTimeout, "upstream_timeout", GATEWAY_TIMEOUT, "Upstream too slow";
 }

@@ -14,6 +14,7 @@ use http_body::Body as _;
 use hyper::body::Incoming;
 use vault_store::OrgId;
 
+use super::account::Account;
 use super::continue_gate::ContinueGate;
 use super::control::{Choice, read_choice, read_retry, read_secret, read_target, read_timeout};
 use super::decide::decide;
@@ -51,15 +52,26 @@ impl Door {
     /// Passes a request to its target.
     pub(crate) fn pass(&self, request: Request) -> BoxFuture {
         let door = self.clone();
-        Box::pin(async move { door.forward(request).await })
+        Box::pin(async move {
+            let account = Account::open(request.method())?;
+            let answer = door.forward(request, account.clone()).await;
+            Account::watch(account, answer)
+        })
     }
 
-    async fn forward(self, mut request: Request) -> Result<Response<Body>, Problem> {
+    async fn forward(
+        self,
+        mut request: Request,
+        account: Option<Arc<Account>>,
+    ) -> Result<Response<Body>, Problem> {
         let limits = &self.setup.limits;
         let (caller, org_id) = caller(&request)?;
         let upgrade = Upgrade::take(&mut request)?;
         refuse_oversize(&request, limits)?;
         let target = read_target(request.headers(), &self.setup.schemes)?;
+        if let Some(account) = &account {
+            account.goes_to(&target);
+        }
         if self
             .setup
             .own_hosts
@@ -86,7 +98,7 @@ impl Door {
 
         let host = outbound.target().host().to_string();
         let request_id = request.extensions().get::<RequestId>().copied();
-        let progress = Progress::new();
+        let progress = Progress::counted(account.clone());
         let scrub = Scrub::prepare(
             &outbound,
             request.headers_mut(),
@@ -121,7 +133,7 @@ impl Door {
         progress.answered();
 
         let mut response = match upgrade {
-            Some(upgrade) => upgraded(answer, lease, limits, upgrade, scrub)?,
+            Some(upgrade) => upgraded(answer, lease, limits, upgrade, scrub, account)?,
             None => downstream(answer, lease, limits, gate, scrub)?,
         };
         if let Some(id) = request_id {
@@ -238,6 +250,7 @@ fn upgraded(
     limits: &Limits,
     upgrade: Upgrade,
     scrub: Option<Scrub>,
+    account: Option<Arc<Account>>,
 ) -> Result<Response<Body>, Problem> {
     if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
         let mut response = downstream(answer, lease, limits, None, scrub)?;
@@ -254,6 +267,7 @@ fn upgraded(
     clean(&mut response, scrub.as_ref())?;
     name_websocket(response.headers_mut());
     let limits = TunnelLimits::new(limits);
-    tokio::spawn(tunnel::run(upgrade.client, upstream, limits, upgrade.place));
+    let ends = (upgrade.client, upstream);
+    tokio::spawn(tunnel::run(ends, limits, upgrade.place, account));
     Ok(response)
 }

@@ -18,6 +18,7 @@ use http_body_util::Limited;
 use hyper::body::Incoming;
 use tokio::time::Instant;
 
+use super::account::Account;
 use super::continue_gate::{ContinueGate, Waiting};
 use super::control::Patience;
 use super::pool::Lease;
@@ -27,17 +28,23 @@ use crate::layers::body::{Pace, PacedBody};
 type BodyError = Box<dyn Error + Send + Sync>;
 
 /// How far the request's body has come.
-#[derive(Debug)]
 pub(crate) struct Progress {
     last: Mutex<Instant>,
     answered: Arc<AtomicBool>,
+    account: Option<Arc<Account>>,
 }
 
 impl Progress {
     pub(crate) fn new() -> Arc<Self> {
+        Self::counted(None)
+    }
+
+    /// Counts the bytes of the body, too.
+    pub(crate) fn counted(account: Option<Arc<Account>>) -> Arc<Self> {
         Arc::new(Self {
             last: Mutex::new(Instant::now()),
             answered: Arc::default(),
+            account,
         })
     }
 
@@ -126,6 +133,9 @@ impl http_body::Body for UpBody {
         }
         let frame = ready!(Pin::new(&mut self.inner).poll_frame(cx));
         self.progress.note();
+        if let (Some(account), Some(Ok(frame))) = (&self.progress.account, &frame) {
+            account.sent(frame.data_ref().map_or(0, Bytes::len));
+        }
         Poll::Ready(frame.map(|frame| frame.map(without_hop_trailers)))
     }
 

@@ -13,6 +13,7 @@ use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
+use super::account::Account;
 use super::streaming::Progress;
 use crate::config::Limits;
 use crate::serve::Place;
@@ -38,31 +39,42 @@ impl TunnelLimits {
 
 /// Runs a tunnel to its end.
 pub(crate) async fn run(
-    client: OnUpgrade,
-    upstream: OnUpgrade,
+    (client, upstream): (OnUpgrade, OnUpgrade),
     limits: TunnelLimits,
     place: Place,
+    account: Option<Arc<Account>>,
 ) {
     let progress = Progress::new();
     let carried = async {
         let (client, upstream) = tokio::try_join!(client, upstream).map_err(io::Error::other)?;
-        carry(client, upstream, &progress).await
+        carry(client, upstream, &progress, account.as_deref()).await
     };
     // Whoever is left learns of the end by its connection's.
     tokio::select! {
-        _ = carried => {}
+        carried = carried => {
+            if let (Ok(()), Some(account)) = (carried, &account) {
+                account.completed();
+            }
+        }
         () = progress.stands_still_for(limits.idle) => {}
         () = tokio::time::sleep(limits.total) => {}
         () = place.stopped() => {}
     }
 }
 
-async fn carry(client: Upgraded, upstream: Upgraded, progress: &Arc<Progress>) -> io::Result<()> {
+async fn carry(
+    client: Upgraded,
+    upstream: Upgraded,
+    progress: &Arc<Progress>,
+    account: Option<&Account>,
+) -> io::Result<()> {
+    let sent = |bytes| account.map_or((), |account| account.sent(bytes));
+    let received = |bytes| account.map_or((), |account| account.received(bytes));
     let (client_in, client_out) = tokio::io::split(TokioIo::new(client));
     let (upstream_in, upstream_out) = tokio::io::split(TokioIo::new(upstream));
     tokio::try_join!(
-        pump(client_in, upstream_out, progress),
-        pump(upstream_in, client_out, progress),
+        pump(client_in, upstream_out, progress, sent),
+        pump(upstream_in, client_out, progress, received),
     )?;
     Ok(())
 }
@@ -72,16 +84,18 @@ async fn pump(
     mut from: impl AsyncRead + Unpin,
     mut to: impl AsyncWrite + Unpin,
     progress: &Arc<Progress>,
+    count: impl Fn(usize),
 ) -> io::Result<()> {
     let mut buffer = vec![0; BUFFER_BYTES];
     loop {
-        let count = from.read(&mut buffer).await?;
-        if count == 0 {
+        let bytes = from.read(&mut buffer).await?;
+        if bytes == 0 {
             return to.shutdown().await;
         }
         progress.note();
-        to.write_all(&buffer[..count]).await?;
+        to.write_all(&buffer[..bytes]).await?;
         to.flush().await?;
+        count(bytes);
         progress.note();
     }
 }

@@ -23,11 +23,14 @@ use std::sync::Arc;
 use hardened_crypto::argon2_pool::Argon2Pool;
 use hardened_crypto::root_key::RootKeyring;
 use secrecy::{ExposeSecret, SecretString};
-use vault_store::{ChangeSet, OpenError, OpenMode, SqliteStore, Store, StoreError};
+use vault_store::{
+    AuditSealer, ChangeSet, OpenError, OpenMode, SqliteOptions, SqliteStore, Store, StoreError,
+};
 use zeroize::Zeroizing;
 
 use self::first_start::FirstKeys;
-use super::clock::SystemClock;
+use super::audit::{AuditLog, AuditParts, ChainSealer};
+use super::clock::{Clock, SystemClock};
 use super::error::VaultError;
 use super::row_integrity::RowIntegrity;
 use super::{Vault, VaultParts};
@@ -69,6 +72,9 @@ pub enum BootstrapError {
     /// The database was made with another root key.
     #[error("the root key is not the one that this database was made with")]
     RootKeyMismatch,
+    /// The thread that records calls could not be started.
+    #[error("cannot start the audit log: {0}")]
+    Audit(io::Error),
     /// The threads for password hashing could not be started.
     #[error("cannot start password hashing: {0}")]
     HashPool(hardened_crypto::Error),
@@ -144,8 +150,8 @@ impl Opened {
 /// [`BootstrapError`].
 pub async fn open(config: &Config) -> Result<Opened, BootstrapError> {
     if !config.dev {
-        let store = open_store(config, OpenMode::MustExist)?;
-        let vault = open_vault(config, store).await?;
+        let database = open_store(config, OpenMode::MustExist)?;
+        let vault = open_vault(config, database).await?;
         return Ok(Opened {
             vault,
             greeting: None,
@@ -153,15 +159,15 @@ pub async fn open(config: &Config) -> Result<Opened, BootstrapError> {
         });
     }
     make_data_dir(&config.data_dir)?;
-    let store = open_store(config, OpenMode::CreateIfMissing)?;
-    if is_in_use(&*store).await? {
+    let database = open_store(config, OpenMode::CreateIfMissing)?;
+    if is_in_use(&*database.store).await? {
         return Ok(Opened {
-            vault: open_vault(config, store).await?,
+            vault: open_vault(config, database).await?,
             greeting: Some(Greeting::again()),
             first_rows: None,
         });
     }
-    let vault = make_vault(config, store)?;
+    let vault = make_vault(config, database)?;
     let (keys, changes) = FirstKeys::prepare(&vault).await?;
     Ok(Opened {
         vault,
@@ -178,11 +184,11 @@ pub async fn open(config: &Config) -> Result<Opened, BootstrapError> {
 /// [`BootstrapError`]; `AlreadyInitialised` once there is an organisation.
 pub async fn init(config: &Config) -> Result<Installation, BootstrapError> {
     make_data_dir(&config.data_dir)?;
-    let store = open_store(config, OpenMode::CreateIfMissing)?;
-    if is_in_use(&*store).await? {
+    let database = open_store(config, OpenMode::CreateIfMissing)?;
+    if is_in_use(&*database.store).await? {
         return Err(BootstrapError::AlreadyInitialised);
     }
-    let vault = make_vault(config, store)?;
+    let vault = make_vault(config, database)?;
     let (root_api_key, changes) = first_start::prepare_root_api_key(&vault)?;
     Ok(Installation {
         vault,
@@ -192,14 +198,25 @@ pub async fn init(config: &Config) -> Result<Installation, BootstrapError> {
 }
 
 async fn commit(vault: &Vault, changes: ChangeSet) -> Result<(), BootstrapError> {
-    let committed = vault.store.commit(changes).await;
+    let committed = vault.commit(changes).await;
     committed.map(|_| ()).map_err(BootstrapError::NotMade)
 }
 
-fn open_store(config: &Config, mode: OpenMode) -> Result<Arc<SqliteStore>, BootstrapError> {
+/// The store, and what chains its audit entries.
+struct Database {
+    store: Arc<SqliteStore>,
+    sealer: Arc<ChainSealer>,
+}
+
+fn open_store(config: &Config, mode: OpenMode) -> Result<Database, BootstrapError> {
     let path = config.data_dir.join(DATABASE_FILE_NAME);
-    match SqliteStore::open(path, mode) {
-        Ok(store) => Ok(Arc::new(store)),
+    let sealer = Arc::new(ChainSealer::new());
+    let chains = Arc::clone(&sealer) as Arc<dyn AuditSealer>;
+    match SqliteStore::open_audited(path, mode, SqliteOptions::default(), chains) {
+        Ok(store) => Ok(Database {
+            store: Arc::new(store),
+            sealer,
+        }),
         Err(OpenError::Missing) => Err(BootstrapError::DatabaseMissing),
         Err(OpenError::Io(error)) if error.kind() == io::ErrorKind::NotFound => {
             Err(BootstrapError::DatabaseMissing)
@@ -209,37 +226,46 @@ fn open_store(config: &Config, mode: OpenMode) -> Result<Arc<SqliteStore>, Boots
 }
 
 /// A vault over a database that is in use: the root key must be there, and the right one.
-async fn open_vault(
-    config: &Config,
-    store: Arc<SqliteStore>,
-) -> Result<Arc<Vault>, BootstrapError> {
+async fn open_vault(config: &Config, database: Database) -> Result<Arc<Vault>, BootstrapError> {
     let ring = Arc::new(root_key::load(&config.root_key)?);
     let integrity = RowIntegrity::new(Arc::clone(&ring));
-    for org in &store_orgs(&*store).await? {
+    for org in &store_orgs(&*database.store).await? {
         integrity
             .check(org)
             .map_err(|_| BootstrapError::RootKeyMismatch)?;
     }
-    vault(config, store, ring)
+    vault(config, database, ring)
 }
 
 /// A vault over a database that holds nothing yet: the root key is made if need be.
-fn make_vault(config: &Config, store: Arc<SqliteStore>) -> Result<Arc<Vault>, BootstrapError> {
+fn make_vault(config: &Config, database: Database) -> Result<Arc<Vault>, BootstrapError> {
     let ring = root_key::load_or_make(&config.root_key)?;
-    vault(config, store, Arc::new(ring))
+    vault(config, database, Arc::new(ring))
 }
 
 fn vault(
     config: &Config,
-    store: Arc<SqliteStore>,
+    database: Database,
     root_keys: Arc<RootKeyring>,
 ) -> Result<Arc<Vault>, BootstrapError> {
     let pool = Argon2Pool::new(config.vault.hash_pool()).map_err(BootstrapError::HashPool)?;
+    let clock = Arc::new(SystemClock::start());
+    let store: Arc<dyn Store> = database.store;
+    let audit = AuditLog::start(AuditParts {
+        store: Arc::clone(&store),
+        sealer: database.sealer,
+        root_keys: Arc::clone(&root_keys),
+        clock: Arc::clone(&clock) as Arc<dyn Clock>,
+        checkpoint_file: Some(config.audit_checkpoint_file()),
+        when_unavailable: config.audit.when_unavailable,
+    })
+    .map_err(BootstrapError::Audit)?;
     Ok(Arc::new(Vault::new(VaultParts {
         store,
         root_keys,
         argon2: Arc::new(pool),
-        clock: Arc::new(SystemClock::start()),
+        clock,
+        audit,
         limits: config.vault.clone(),
     })))
 }

@@ -1,4 +1,4 @@
-//! The one way by which a use case changes rows.
+//! The one way by which a use case changes rows: together with the entry of its call.
 //!
 //! Promise: a change to what is kept in memory ([`Snapshot`](super::snapshot::Snapshot)) ends its epoch
 //! before it is acknowledged, also when nobody waits for the acknowledgement any more.
@@ -12,26 +12,21 @@ use vault_store::{ApiKeyChange, Change, ChangeSet, Committed, ShareChange, Store
 use super::Vault;
 
 impl Vault {
-    /// Applies changes whole or not at all; durable when it returns `Ok`.
+    /// Applies changes whole or not at all, and records the call that asked for them; durable
+    /// when it returns `Ok`.
     pub(crate) async fn commit(
         &self,
         changes: impl Into<ChangeSet>,
     ) -> Result<Committed, StoreError> {
         let changes = changes.into();
-        if !changes.changes().iter().any(may_touch_kept_rows) {
-            return self.store.commit(changes).await;
-        }
-        let (store, epoch) = (Arc::clone(&self.store), Arc::clone(&self.epoch));
-        // On its own: dropping a commit does not take it back, so the epoch must end all the same.
-        let commit = tokio::spawn(async move {
-            let committed = store.commit(changes).await;
-            epoch.end();
-            committed
-        });
-        commit.await.unwrap_or(Err(StoreError::Unavailable {
-            reason: "the commit was cut off",
-            source: None,
-        }))
+        let touched = changes.changes().iter().any(may_touch_kept_rows);
+        let epoch = touched.then(|| Arc::clone(&self.epoch));
+        let settled = move || {
+            if let Some(epoch) = epoch {
+                epoch.end();
+            }
+        };
+        self.audit.commit(changes, settled).await
     }
 }
 

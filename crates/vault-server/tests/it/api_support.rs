@@ -14,13 +14,14 @@ use reqwest::{Method, RequestBuilder};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
+use vault_server::vault::audit::{AuditLog, AuditParts, ChainSealer, WhenUnavailable};
 use vault_server::vault::bootstrap::{self, DATABASE_FILE_NAME};
 use vault_server::vault::clock::Clock;
 use vault_server::vault::limits::VaultLimits;
 use vault_server::vault::row_integrity::RowIntegrity;
 use vault_server::vault::{Vault, VaultParts};
 use vault_server::{Config, Server, services};
-use vault_store::{OpenMode, SqliteStore, Store, UtcMillis};
+use vault_store::{AuditSealer, OpenMode, SqliteOptions, SqliteStore, Store, UtcMillis};
 
 use super::support::Answer;
 
@@ -139,9 +140,22 @@ impl Api {
         let text = std::fs::read_to_string(data_dir.path().join("root.key")).unwrap();
         let root_keys = Arc::new(RootKeyring::parse(&text).unwrap());
         let database = data_dir.path().join(DATABASE_FILE_NAME);
-        let store = Arc::new(SqliteStore::open(database, OpenMode::MustExist).unwrap());
+        let sealer = Arc::new(ChainSealer::new());
+        let chains = Arc::clone(&sealer) as Arc<dyn AuditSealer>;
+        let options = SqliteOptions::default();
+        let store = SqliteStore::open_audited(database, OpenMode::MustExist, options, chains);
+        let store = Arc::new(store.unwrap());
         let argon2 = Arc::new(Argon2Pool::new(limits.hash_pool()).unwrap());
+        let audit = AuditLog::start(AuditParts {
+            store: Arc::clone(&store) as Arc<dyn Store>,
+            sealer,
+            root_keys: Arc::clone(&root_keys),
+            clock: Arc::clone(&clock) as Arc<dyn Clock>,
+            checkpoint_file: Some(config.audit_checkpoint_file()),
+            when_unavailable: WhenUnavailable::Refuse,
+        });
         let vault = Vault::new(VaultParts {
+            audit: audit.unwrap(),
             store: Arc::clone(&store) as Arc<dyn Store>,
             root_keys: Arc::clone(&root_keys),
             argon2: Arc::clone(&argon2),

@@ -5,6 +5,8 @@
 
 mod api_admin;
 mod api_attempts;
+mod api_audit;
+mod api_audit_proxy;
 mod api_canary;
 mod api_credentials;
 mod api_input;

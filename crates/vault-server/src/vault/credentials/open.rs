@@ -9,6 +9,7 @@ use super::place::parse_pattern;
 use super::{CredentialProtection, CredentialSecret, InjectionPlace};
 use crate::vault::Vault;
 use crate::vault::access::{self, Member};
+use crate::vault::audit;
 use crate::vault::error::VaultError;
 use crate::vault::limits::LIST_LIMIT_MAX;
 use crate::vault::principal::Principal;
@@ -48,6 +49,7 @@ impl Vault {
             Some(id) => id,
             None => self.find_credential(reader, &target, secret).await?,
         };
+        audit::about("credential", chosen);
         let read = self.usable_credential(reader, chosen).await;
         let read = read.map_err(not_found)?;
         let place = sealed_for(&read)?;

@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 use super::{NewValue, Precondition, stored_name, visible};
 use crate::vault::Vault;
 use crate::vault::access::{self, Member};
+use crate::vault::audit;
 use crate::vault::error::{VaultError, stored};
 use crate::vault::keys::CheckedRing;
 use crate::vault::principal::Principal;
@@ -142,6 +143,7 @@ impl Vault {
         if found != (read.value.record_id, wanted) {
             return Err(VaultError::Tampered("value_versions"));
         }
+        audit::about("value", read.value.record_id);
         Ok(())
     }
 }

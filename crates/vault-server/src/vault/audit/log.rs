@@ -1,0 +1,287 @@
+//! Takes entries in: with a change, at once, or for later.
+//!
+//! In: entries and change sets. Out: `Ok` once they are durable. What comes through the queue
+//! is written by a thread of its own in batches; a slot in the queue is taken before a proxied
+//! call is made, so that its entry finds room whenever the call ends.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+
+use hardened_crypto::audit_chain::{Actor, AuditEvent, LogText};
+use hardened_crypto::root_key::RootKeyring;
+use tokio::sync::mpsc;
+use vault_store::rows::AuditEntry;
+use vault_store::{ChangeSet, Committed, Store, StoreError, UtcMillis};
+
+use super::SERVER_LOG;
+use super::call::{Call, CallEnd, current};
+use super::recorder::Recorder;
+use super::sealer::ChainSealer;
+use super::strangers::Strangers;
+use super::subject::Subject;
+use crate::vault::clock::Clock;
+
+/// Entries that wait for the recorder, and proxied calls in progress.
+pub const AUDIT_QUEUE_MAX: usize = 16_384;
+
+/// What happens to a call that cannot be recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum WhenUnavailable {
+    /// It is refused.
+    #[default]
+    Refuse,
+    /// It is served, and its entry is lost if the queue is full, too. Each loss is logged.
+    Serve,
+}
+
+/// The call cannot be recorded at the moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the audit log cannot be written at the moment")]
+pub struct AuditUnavailable;
+
+/// What an [`AuditLog`] works with.
+pub struct AuditParts {
+    /// Where entries go. It was opened with `sealer`.
+    pub store: Arc<dyn Store>,
+    /// What chains them.
+    pub sealer: Arc<ChainSealer>,
+    /// Signs checkpoints.
+    pub root_keys: Arc<RootKeyring>,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// Where checkpoints go besides the log; `None` for nowhere.
+    pub checkpoint_file: Option<PathBuf>,
+    /// What happens to calls that cannot be recorded.
+    pub when_unavailable: WhenUnavailable,
+}
+
+/// The audit log of one store.
+///
+/// Dropping it writes what is queued and a last checkpoint; this blocks for as long as that
+/// takes, which is bounded.
+pub struct AuditLog {
+    store: Arc<dyn Store>,
+    root_keys: Arc<RootKeyring>,
+    clock: Arc<dyn Clock>,
+    when_unavailable: WhenUnavailable,
+    strangers: Arc<Strangers>,
+    available: Arc<AtomicBool>,
+    /// `None` only while dropping.
+    queue: Option<mpsc::Sender<AuditEntry>>,
+    recorder: Option<JoinHandle<()>>,
+}
+
+/// Room in the queue for one entry.
+pub struct Slot(mpsc::OwnedPermit<AuditEntry>);
+
+impl Slot {
+    /// Puts the entry there.
+    pub(crate) fn fill(self, entry: AuditEntry) {
+        drop(self.0.send(entry));
+    }
+}
+
+impl AuditLog {
+    /// Starts the recorder.
+    ///
+    /// # Errors
+    /// When its thread cannot be started.
+    pub fn start(parts: AuditParts) -> std::io::Result<Arc<Self>> {
+        let (queue, waiting) = mpsc::channel(AUDIT_QUEUE_MAX);
+        let strangers = Arc::new(Strangers::default());
+        let available = Arc::new(AtomicBool::new(true));
+        let recorder = Recorder::new(
+            &parts,
+            waiting,
+            Arc::clone(&strangers),
+            Arc::clone(&available),
+        );
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()?;
+        let recorder = thread::Builder::new()
+            .name("sealgate-audit".into())
+            .spawn(move || runtime.block_on(recorder.run()))?;
+        Ok(Arc::new(Self {
+            store: parts.store,
+            root_keys: parts.root_keys,
+            clock: parts.clock,
+            when_unavailable: parts.when_unavailable,
+            strangers,
+            available,
+            queue: Some(queue),
+            recorder: Some(recorder),
+        }))
+    }
+
+    /// Commits changes with the entry of the current call. The first of a call's change sets
+    /// carries it; changes that no call asked for are the server's own.
+    ///
+    /// `settled` runs once the outcome is known and before it is told, also when nobody waits
+    /// for it any more.
+    pub(crate) async fn commit(
+        &self,
+        changes: ChangeSet,
+        settled: impl FnOnce() + Send + 'static,
+    ) -> Result<Committed, StoreError> {
+        let subject = Subject::of(&changes);
+        let Some(call) = current() else {
+            let entry = self.of_the_server("server.change", subject.as_ref());
+            return self.finish(changes.with_audit(entry), |_| settled()).await;
+        };
+        if !call.join() {
+            return self.finish(changes, |_| settled()).await;
+        }
+        let version = subject.as_ref().and_then(|subject| subject.version);
+        if let Some(subject) = subject {
+            call.about(subject.kind, subject.id);
+            if let Some(org_id) = subject.new_org {
+                super::about_org(org_id);
+            }
+        }
+        let entry = call.entry(CallEnd::OK, version);
+        let joined = move |stored| {
+            settled();
+            call.joined(stored);
+        };
+        self.finish(changes.with_audit(entry), joined).await
+    }
+
+    /// Records the end of a call that no change told of, if nobody has.
+    ///
+    /// # Errors
+    /// [`AuditUnavailable`]; the answer must not leave. The entry of the refusal follows as soon
+    /// as it can be written.
+    pub async fn record_end(
+        &self,
+        call: &Arc<Call>,
+        end: CallEnd<'_>,
+    ) -> Result<(), AuditUnavailable> {
+        if !call.join() {
+            return Ok(());
+        }
+        let entry = call.entry(end, None);
+        let alone = ChangeSet::of_audit(vec![entry]);
+        let joining = Arc::clone(call);
+        let committed = self.finish(alone, move |stored| joining.joined(stored));
+        if let Err(error) = committed.await {
+            tracing::error!(%error, "a call could not be recorded");
+            return self.refuse(call, end);
+        }
+        Ok(())
+    }
+
+    fn refuse(&self, call: &Call, end: CallEnd<'_>) -> Result<(), AuditUnavailable> {
+        let refuses = self.when_unavailable == WhenUnavailable::Refuse;
+        let outcome = if refuses {
+            "audit_unavailable"
+        } else {
+            end.outcome
+        };
+        if call.claim() {
+            self.record_later(call.entry(CallEnd { outcome, ..end }, None));
+        }
+        if refuses {
+            Err(AuditUnavailable)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Commits to the end, whoever waits for it.
+    async fn finish(
+        &self,
+        changes: ChangeSet,
+        done: impl FnOnce(bool) + Send + 'static,
+    ) -> Result<Committed, StoreError> {
+        let store = Arc::clone(&self.store);
+        // On its own: dropping a commit does not take it back.
+        let commit = tokio::spawn(async move {
+            let outcome = store.commit(changes).await;
+            done(outcome.is_ok());
+            outcome
+        });
+        commit.await.unwrap_or(Err(StoreError::Unavailable {
+            reason: "a commit was cut off",
+            source: None,
+        }))
+    }
+
+    /// Room for the entry of a call that ends later.
+    ///
+    /// # Errors
+    /// [`AuditUnavailable`] while entries cannot be written, and when too many wait.
+    pub(crate) fn reserve(&self) -> Result<Option<Slot>, AuditUnavailable> {
+        let slot = self
+            .queue
+            .clone()
+            .filter(|_| self.available.load(Ordering::Relaxed))
+            .and_then(|queue| queue.try_reserve_owned().ok());
+        match (slot, self.when_unavailable) {
+            (Some(slot), _) => Ok(Some(Slot(slot))),
+            (None, WhenUnavailable::Refuse) => Err(AuditUnavailable),
+            (None, WhenUnavailable::Serve) => {
+                tracing::error!("a proxied call is not recorded");
+                Ok(None)
+            }
+        }
+    }
+
+    /// Hands an entry to the recorder.
+    pub(super) fn record_later(&self, entry: AuditEntry) {
+        let queue = self.queue.as_ref();
+        if queue.is_none_or(|queue| queue.try_send(entry).is_err()) {
+            tracing::error!("an audit entry found no room in the queue");
+        }
+    }
+
+    /// Counts a caller who was not recognised.
+    pub fn note_stranger(&self) {
+        self.strangers.note();
+    }
+
+    pub(super) fn now(&self) -> UtcMillis {
+        self.clock.utc()
+    }
+
+    pub(super) fn root_keys(&self) -> &RootKeyring {
+        &self.root_keys
+    }
+
+    fn of_the_server(&self, action: &str, subject: Option<&Subject>) -> AuditEntry {
+        let target = subject.map(|subject| format!("{}:{}", subject.kind, subject.id));
+        let event = AuditEvent {
+            time_utc_ms: self.now().0,
+            actor: Actor::System,
+            action: LogText::lossy(action),
+            target: LogText::lossy(&target.unwrap_or_default()),
+            outcome: LogText::lossy(CallEnd::OK.outcome),
+            new_version: subject.and_then(|subject| subject.version),
+            request_id: LogText::default(),
+            note: LogText::default(),
+        };
+        AuditEntry {
+            org_id: SERVER_LOG,
+            entry: event.to_bytes(),
+        }
+    }
+}
+
+impl Drop for AuditLog {
+    fn drop(&mut self) {
+        self.queue = None;
+        let panicked = |recorder: JoinHandle<()>| recorder.join().is_err();
+        if self.recorder.take().is_some_and(panicked) {
+            tracing::error!("the recorder of the audit log panicked");
+        }
+    }
+}
+
+impl fmt::Debug for AuditLog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuditLog").finish_non_exhaustive()
+    }
+}
