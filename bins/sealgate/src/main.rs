@@ -1,10 +1,11 @@
 //! Self-hosted secrets vault and credential-injecting proxy.
 //!
-//! In: flags and `SEALGATE_*` variables. Out: a running server. Everything else is in
+//! In: flags and `SEALGATE_*` variables. Out: a running server, or files. Everything else is in
 //! `vault-server`.
 
 #![forbid(unsafe_code)]
 
+mod audit;
 mod init;
 mod serve;
 
@@ -24,12 +25,15 @@ struct Cli {
 enum Command {
     /// Make the data directory, the database, the root key file and the first root API key.
     Init(init::Init),
+    /// Check or export the audit log.
+    Audit(audit::Audit),
     /// Run the server until SIGTERM or SIGINT, then finish the requests in flight.
     Serve(Box<serve::Serve>),
 }
 
 fn main() -> ExitCode {
     match Cli::parse().command {
+        Command::Audit(audit) => audit.run(),
         Command::Init(init) => init.run(),
         Command::Serve(serve) => serve.run(),
     }

@@ -9,9 +9,10 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use vault_server::config::SubstringPatterns;
 use vault_server::config::{
-    Config, ConfigError, DATA_DIR_DEFAULT, Egress, LISTEN_DEFAULT, Limits, LogFormat,
+    AuditConfig, Config, ConfigError, DATA_DIR_DEFAULT, Egress, LISTEN_DEFAULT, Limits, LogFormat,
     RootKeySource, TlsFiles, defaults,
 };
+use vault_server::vault::audit::WhenUnavailable;
 use vault_server::vault::limits::{self as vault_limits, VaultLimits};
 
 /// The variable that holds the root key when nothing else is named.
@@ -75,6 +76,9 @@ pub(crate) struct Serve {
     log_format: Format,
 
     #[command(flatten)]
+    audit: AuditArgs,
+
+    #[command(flatten)]
     egress: EgressArgs,
 
     #[command(flatten)]
@@ -90,6 +94,27 @@ enum Format {
     Text,
     /// One JSON object per line.
     Json,
+}
+
+/// What becomes of the audit log.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Audit")]
+struct AuditArgs {
+    /// File that checkpoints are appended to, instead of `audit-checkpoints` in the data directory.
+    #[arg(long, env = "SEALGATE_AUDIT_CHECKPOINTS")]
+    audit_checkpoints: Option<PathBuf>,
+
+    /// What happens to calls that cannot be recorded, for example on a full disk.
+    #[arg(long, env = "SEALGATE_AUDIT_UNAVAILABLE", value_enum, default_value_t = Unrecorded::Refuse)]
+    audit_unavailable: Unrecorded,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Unrecorded {
+    /// They are refused.
+    Refuse,
+    /// They are served, and may stay without an entry.
+    Serve,
 }
 
 /// Where proxied requests may go.
@@ -256,10 +281,23 @@ impl Serve {
         if let Some(source) = root_key_source(self.root_key_file, self.root_key_variable) {
             config.root_key = source;
         }
+        config.audit = self.audit.into_config();
         config.egress = self.egress.into_egress();
         config.limits = self.limits.into_limits();
         config.vault = self.vault.into_limits();
         Ok(if self.dev { config.with_dev() } else { config })
+    }
+}
+
+impl AuditArgs {
+    fn into_config(self) -> AuditConfig {
+        AuditConfig {
+            checkpoint_file: self.audit_checkpoints,
+            when_unavailable: match self.audit_unavailable {
+                Unrecorded::Refuse => WhenUnavailable::Refuse,
+                Unrecorded::Serve => WhenUnavailable::Serve,
+            },
+        }
     }
 }
 

@@ -16,6 +16,7 @@
 #![forbid(unsafe_code)]
 
 pub mod api;
+pub mod audit_files;
 pub mod config;
 pub mod layers;
 pub mod problem;

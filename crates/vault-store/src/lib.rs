@@ -67,7 +67,10 @@ pub use ids::{
     UserId, UtcMillis,
 };
 pub use memory::MemoryStore;
-pub use sqlite::{BackupError, OpenError, OpenMode, SqliteOptions, SqliteStore, verify_backup};
+pub use sqlite::{
+    BackupError, DatabaseFile, OpenError, OpenMode, SqliteOptions, SqliteStore, StoredBody,
+    backup_file, verify_backup,
+};
 pub use store::{
     ApiKeyAndUser, ApiKeyDetail, ApiKeyScopeStore, AuditStore, Candidate, CredentialRead,
     CredentialStore, FileRead, FileStore, InboundShare, KeyRing, KeyStore, ListCandidates,

@@ -10,6 +10,7 @@ mod audit;
 mod backup;
 mod columns;
 mod credentials;
+mod database_file;
 mod failure;
 mod files;
 mod keys;
@@ -42,7 +43,8 @@ use crate::audit::AuditSealer;
 use crate::error::StoreError;
 use crate::limits::READERS_MAX;
 
-pub use backup::{BackupError, verify_backup};
+pub use backup::{BackupError, backup_file, verify_backup};
+pub use database_file::{DatabaseFile, StoredBody};
 pub use open::{ConnectionSettings, OpenError, OpenMode};
 
 const CLOSED: StoreError = StoreError::unavailable("the store is closed");

@@ -15,6 +15,7 @@ use vault_store::UtcMillis;
 use super::input::{Parameters, id, page_limit};
 use super::utc::Utc;
 use super::{ApiState, output};
+use crate::audit_files::hash_text;
 use crate::problem::Problem;
 use crate::vault::audit::AuditFilter;
 use crate::vault::principal::Principal;
@@ -94,12 +95,7 @@ impl From<ChainLink> for AuditDocument {
             new_version: event.new_version,
             request_id: event.request_id.as_str().to_owned(),
             note: event.note.as_str().to_owned(),
-            hash: link
-                .hash
-                .0
-                .iter()
-                .map(|byte| format!("{byte:02x}"))
-                .collect(),
+            hash: hash_text(&link.hash),
         }
     }
 }

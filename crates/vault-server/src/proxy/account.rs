@@ -16,7 +16,7 @@ use std::time::Instant;
 use axum::body::{Body, Bytes};
 use credential_injector::Target;
 use http::{Method, Response};
-use http_body::{Frame, SizeHint};
+use http_body::{Body as _, Frame, SizeHint};
 
 use crate::layers::trace::method_label;
 use crate::problem::Problem;

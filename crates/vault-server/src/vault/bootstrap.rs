@@ -34,7 +34,7 @@ use super::clock::{Clock, SystemClock};
 use super::error::VaultError;
 use super::row_integrity::RowIntegrity;
 use super::{Vault, VaultParts};
-use crate::config::Config;
+use crate::config::{Config, RootKeySource};
 
 /// Name of the database file inside the data directory.
 pub const DATABASE_FILE_NAME: &str = "sealgate.db";
@@ -139,6 +139,14 @@ impl Opened {
             None => Ok(()),
         }
     }
+}
+
+/// The root keys from their source, for those who only check.
+///
+/// # Errors
+/// [`BootstrapError`] for a source that is absent, exposed or unreadable.
+pub fn root_keys(source: &RootKeySource) -> Result<RootKeyring, BootstrapError> {
+    root_key::load(source)
 }
 
 /// Opens the vault of `config`; in development mode prepares it first if need be: the first

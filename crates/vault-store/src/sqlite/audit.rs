@@ -105,7 +105,7 @@ fn head(db: &Connection, org_id: OrgId) -> Result<AuditHead, StoreError> {
     Ok(found.unwrap_or(AuditHead::START))
 }
 
-fn blocks(
+pub(super) fn blocks(
     db: &Connection,
     org_id: OrgId,
     after_seq: u64,

@@ -20,7 +20,7 @@ use tokio::sync::oneshot;
 
 use super::failure::store_error;
 use super::migrate::{self, Found};
-use super::open::{FILE_MODE, OpenError, directory, open_reader};
+use super::open::{FILE_MODE, OpenError, directory, open_beside, open_reader};
 use super::{CLOSED, SqliteStore, verify};
 use crate::error::StoreError;
 
@@ -70,6 +70,19 @@ impl SqliteStore {
                 let _unwanted = reply.send(copy(&source, &target));
             })?;
         answer.await.map_err(|_| CLOSED)?
+    }
+}
+
+/// Copies the database file `source`, which a server may have open, to a new file `target`.
+/// Blocks. As [`SqliteStore::backup`], for a process that is not that server.
+///
+/// # Errors
+/// [`BackupError`]; `target` is absent or empty then.
+pub fn backup_file(source: impl AsRef<Path>, target: impl AsRef<Path>) -> Result<(), BackupError> {
+    let source = fs::canonicalize(source)?;
+    match migrate::inspect(&open_beside(&source)?)? {
+        Found::Schema(_) => copy(&source, target.as_ref()),
+        Found::Blank => Err(BackupError::Foreign),
     }
 }
 

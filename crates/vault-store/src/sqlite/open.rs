@@ -153,6 +153,25 @@ pub(super) fn open_reader(path: &Path) -> Result<(Connection, ConnectionSettings
     Ok((reader, settings))
 }
 
+/// A connection that only reads, of a process that is not the one which has the lock.
+pub(super) fn open_beside(path: &Path) -> Result<Connection, OpenError> {
+    let path = match fs::canonicalize(path) {
+        Ok(path) => path,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(OpenError::Missing),
+        Err(error) => return Err(error.into()),
+    };
+    // SQLite takes an empty file for an empty database.
+    if fs::metadata(&path)?.len() == 0 {
+        return Err(OpenError::Missing);
+    }
+    let db = connect(&path)?;
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+    db.pragma_update(None, "trusted_schema", false)?;
+    db.pragma_update(None, "cell_size_check", true)?;
+    db.pragma_update(None, "query_only", true)?;
+    Ok(db)
+}
+
 /// The path without symbolic links, so that two names of one file share one lock.
 fn resolve(path: &Path) -> Result<PathBuf, OpenError> {
     match fs::canonicalize(path) {

@@ -135,3 +135,23 @@ async fn a_damaged_or_foreign_backup_is_refused() {
     let missing = verify_backup(directory.path().join("missing"));
     assert!(matches!(missing, Err(BackupError::Io(_))), "{missing:?}");
 }
+
+#[tokio::test]
+async fn another_process_may_copy_and_read_the_logs_while_the_store_is_open() {
+    let (directory, path) = new_path();
+    let store = create(&path);
+    add_people(&store).await;
+    let copy = directory.path().join("copy.db");
+    vault_store::backup_file(&path, &copy).expect("a copy");
+    verify_backup(&copy).expect("a good copy");
+    let again = vault_store::backup_file(&path, &copy);
+    assert!(matches!(again, Err(BackupError::Exists)), "{again:?}");
+    let absent = vault_store::backup_file(directory.path().join("no"), directory.path().join("x"));
+    assert!(absent.is_err());
+    let logs = vault_store::DatabaseFile::open(&path).expect("the logs");
+    assert!(logs.orgs(None).expect("a page").rows.is_empty());
+    // The store did not notice.
+    store.check().await.expect("open");
+    add_people(&store).await;
+    assert!(vault_store::DatabaseFile::open(directory.path().join("no")).is_err());
+}
