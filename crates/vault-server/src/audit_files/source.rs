@@ -93,18 +93,18 @@ impl AuditSource for DatabaseSource {
         loop {
             let page = self.0.blocks(org_id, after, BLOCKS_AT_ONCE)?;
             for block in &page.rows {
-                if block.previous_hash != before {
-                    return Err(SourceError::Block { after });
-                }
                 let unreadable = |error: BlockError| SourceError::Block { after: error.after };
                 let links = links_of(block).map_err(unreadable)?;
-                before = block.hash;
-                after = block.last_seq;
                 for link in links {
                     if !each(link) {
                         return Ok(());
                     }
                 }
+                // The links say the same; the column is what the server goes on from.
+                if block.previous_hash != before {
+                    return Err(SourceError::Block { after });
+                }
+                (after, before) = (block.last_seq, block.hash);
             }
             if !page.more {
                 return Ok(());

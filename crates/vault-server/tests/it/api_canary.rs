@@ -171,6 +171,12 @@ async fn planted_secrets_are_found_nowhere() {
     plant_aliases(&api, &user, &mut errors).await;
     plant_secrets(&api, &user, &mut errors).await;
     assert!(errors.0.len() > 20, "the errors were looked at");
+    let mut audit = String::new();
+    for key in [&user.key, &api.root] {
+        let page = api.get("/audit?limit=1000").header("X-Api-Key", key);
+        audit.push_str(&page.answer().await.body);
+    }
+    assert!(audit.contains("kv.write"), "something is recorded");
     let api_keys = [user.key.clone(), api.root.clone()];
     let log = lines.text();
     assert!(log.contains("/v1/kv/{key}"), "something is logged");
@@ -183,6 +189,7 @@ async fn planted_secrets_are_found_nowhere() {
         .chain(api_keys.iter().map(|key| key[12..].to_owned()))
     {
         assert!(!log.contains(&secret), "in the log");
+        assert!(!audit.contains(&secret), "in the audit log");
         for error in &errors.0 {
             assert!(!error.contains(&secret), "in an error: {error}");
         }
