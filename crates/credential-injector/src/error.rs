@@ -109,6 +109,21 @@ pub enum HostPatternError {
     Host(#[from] HostError),
 }
 
+/// A reason why text is not a path prefix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PathPrefixError {
+    /// Longer than [`crate::PATH_PREFIX_BYTES_MAX`].
+    #[error("the path prefix is too long")]
+    TooLong,
+    /// No slash in front, or a character that no path has.
+    #[error("a path prefix begins with a slash and is printable ASCII without a query")]
+    NotAPath,
+    /// Dot segments, empty segments, or escapes that readers understand differently.
+    #[error("the path prefix can be read in two ways")]
+    Ambiguous,
+}
+
 /// A reason why text is not a header template.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

@@ -32,6 +32,7 @@ mod host;
 mod host_pattern;
 mod inject;
 mod layer;
+mod path_prefix;
 mod query_parameter;
 mod scheme;
 mod scrub;
@@ -40,7 +41,9 @@ mod strip;
 mod target;
 mod template;
 
-pub use error::{HostError, HostPatternError, InjectError, TargetError, TemplateError};
+pub use error::{
+    HostError, HostPatternError, InjectError, PathPrefixError, TargetError, TemplateError,
+};
 pub use host::{DNS_NAME_BYTES_MAX, DnsName, Host};
 pub use host_pattern::{
     CONTAINS_BYTES_MIN, HOST_PATTERN_BYTES_MAX, HostPattern, Specificity, SubstringPatterns,
@@ -49,6 +52,7 @@ pub use inject::{
     INJECTED_SECRET_BYTES_MAX, Injection, Outbound, OutboundRequest, Slot, echoes_request,
 };
 pub use layer::{InjectCredential, InjectCredentialLayer, ResponseFuture};
+pub use path_prefix::{PATH_PREFIX_BYTES_MAX, PathPrefix, PathSegments};
 pub use query_parameter::{QUERY_PARAMETER_BYTES_MAX, QueryParameter};
 pub use scheme::{Scheme, SchemePolicy};
 pub use scrub::{BodyFilter, EchoScrub, EchoedSecret, Filtered, SCRUBBED_BYTES_MIN, SecretEchoed};

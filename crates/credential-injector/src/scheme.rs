@@ -74,6 +74,18 @@ impl SchemePolicy {
         self
     }
 
+    /// The scheme for a host that is named without one: `http` for the hosts of the list unless
+    /// the port is that of `https`, which is the scheme of all others, loopback included.
+    pub fn scheme_of(&self, host: &Host, port: Option<u16>) -> Scheme {
+        let named = port.unwrap_or(Scheme::Http.default_port());
+        let listed = self.http_hosts.iter().any(|p| p.matches(host, named));
+        if listed && named != Scheme::Https.default_port() {
+            Scheme::Http
+        } else {
+            Scheme::Https
+        }
+    }
+
     /// Whether a host may be spoken to in this scheme.
     pub fn permits(&self, scheme: Scheme, host: &Host, port: u16) -> bool {
         match scheme {

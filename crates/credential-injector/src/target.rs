@@ -93,6 +93,23 @@ impl Target {
         Ok(target)
     }
 
+    /// Reads a target whose scheme nobody wrote: `host[:port]`, then path and query as in
+    /// [`Target::from_parts`]. The policy chooses the scheme, see [`SchemePolicy::scheme_of`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Target::parse`].
+    pub fn without_scheme(
+        authority: &str,
+        path_and_query: &str,
+        policy: &SchemePolicy,
+    ) -> Result<Self, TargetError> {
+        check_text(authority)?;
+        let (host, port) = parse_host_port(authority)?;
+        let scheme = policy.scheme_of(&host, port);
+        Self::from_parts(scheme, authority, path_and_query, policy)
+    }
+
     /// `https` or `http`.
     pub fn scheme(&self) -> Scheme {
         self.scheme
