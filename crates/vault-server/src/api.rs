@@ -18,6 +18,7 @@ pub mod orgs;
 mod output;
 pub mod recovery;
 pub mod shares;
+pub mod tokens;
 pub mod users;
 pub mod utc;
 pub mod values;
@@ -73,6 +74,7 @@ pub fn router(vault: Arc<Vault>, body_bytes_max: usize, schemes: SchemePolicy) -
         .merge(credentials::routes())
         .merge(shares::routes())
         .merge(recovery::routes())
+        .merge(tokens::routes())
         .merge(orgs::routes())
         .merge(users::routes())
         .merge(api_keys::routes())

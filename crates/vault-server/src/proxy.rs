@@ -1,6 +1,6 @@
 //! The proxy: doors that name a target, and the client that reaches it.
 //!
-//! In: an authenticated request with an `X-Target-URL`. Out: the upstream's answer, streamed, or
+//! In: an authenticated request with an `X-Target-URL`, or to `/to/{host}/…`. Out: the upstream's answer, streamed, or
 //! a problem marked with `X-Sealgate-Error`.
 //!
 //! ```text
@@ -25,6 +25,7 @@
 //! Not here: which headers travel and which addresses may be dialled (`credential-injector`).
 
 mod account;
+pub mod base_url;
 mod continue_gate;
 pub mod control;
 mod decide;

@@ -125,7 +125,7 @@ impl Service<Request> for Doors {
     }
 
     fn call(&mut self, request: Request) -> BoxFuture {
-        if is_for_the_door(request.headers()) {
+        if is_for_the_door(&request) {
             return Box::pin(self.bodies.govern(self.door.pass(request)));
         }
         let pace = self.pace.clone();

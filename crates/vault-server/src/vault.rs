@@ -30,6 +30,7 @@ pub mod row_integrity;
 pub mod scope;
 pub mod shares;
 mod snapshot;
+pub mod tokens;
 mod turns;
 mod unlock;
 pub mod users;
@@ -42,16 +43,20 @@ use std::sync::Arc;
 use hardened_crypto::argon2_pool::Argon2Pool;
 use hardened_crypto::root_key::RootKeyring;
 use tokio::sync::Semaphore;
-use vault_store::{KeyId, Store};
+use vault_store::{CredentialRead, KeyId, RecordId, Store};
 
+use self::access::Member;
 use self::attempts::AttemptLimiter;
 use self::audit::AuditLog;
 use self::authentication::KnownKey;
 use self::clock::Clock;
 use self::key_uses::KeyUses;
-use self::limits::{API_KEYS_KEPT_MAX, VaultLimits, WRONG_SECRET_USERS_MAX};
+use self::limits::{
+    API_KEYS_KEPT_MAX, CREDENTIALS_KEPT_MAX, TOKENS_KEPT_MAX, VaultLimits, WRONG_SECRET_USERS_MAX,
+};
 use self::row_integrity::RowIntegrity;
 use self::snapshot::{Age, Epoch, Snapshot};
+use self::tokens::KnownToken;
 use self::turns::Turns;
 use self::unlock::WrongSecrets;
 
@@ -89,6 +94,8 @@ pub struct Vault {
     box_writes: Arc<Semaphore>,
     epoch: Arc<Epoch>,
     known_keys: Snapshot<KeyId, KnownKey>,
+    known_tokens: Snapshot<KeyId, KnownToken>,
+    known_credentials: Snapshot<(Member, RecordId), CredentialRead>,
     key_uses: KeyUses,
 }
 
@@ -118,6 +125,8 @@ impl Vault {
             box_writes: Arc::new(Semaphore::new(BOX_WRITES_MAX)),
             epoch: Arc::default(),
             known_keys: Snapshot::new(API_KEYS_KEPT_MAX),
+            known_tokens: Snapshot::new(TOKENS_KEPT_MAX),
+            known_credentials: Snapshot::new(CREDENTIALS_KEPT_MAX),
             key_uses: KeyUses::new(),
         }
     }

@@ -48,6 +48,7 @@ struct ProblemDocument {
         (name = "credentials", description = "Upstream credentials, used and never shown"),
         (name = "shares", description = "Values given to colleagues"),
         (name = "recovery", description = "Trustees, and what they hand back"),
+        (name = "tokens", description = "Access tokens for credentials and values"),
         (name = "users", description = "Colleagues"),
         (name = "apikeys", description = "A user's API keys"),
         (name = "admin", description = "Organisations and their users"),

@@ -79,7 +79,7 @@ where
     }
 
     fn call(&mut self, request: Request) -> BoxFuture {
-        let for_the_door = is_for_the_door(request.headers());
+        let for_the_door = is_for_the_door(&request);
         let is_health = request.uri().path() == HEALTH_PATH && !for_the_door;
         let Some(log) = self.log.clone().filter(|_| !is_health) else {
             return self.inner.call(request);

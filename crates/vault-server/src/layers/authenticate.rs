@@ -130,7 +130,7 @@ where
 }
 
 fn is_public(request: &Request) -> bool {
-    request.uri().path() == HEALTH_PATH && !is_for_the_door(request.headers())
+    request.uri().path() == HEALTH_PATH && !is_for_the_door(request)
 }
 
 /// Hands a handler the caller that this layer recognised.

@@ -7,11 +7,13 @@ use http::header::{self, HeaderName};
 use tower_http::sensitive_headers::SetSensitiveRequestHeadersLayer;
 
 /// Request headers whose values are secrets or may contain one.
-pub const SECRET_HEADERS: [HeaderName; 10] = [
+pub const SECRET_HEADERS: [HeaderName; 12] = [
     header::AUTHORIZATION,
     header::PROXY_AUTHORIZATION,
     header::COOKIE,
     HeaderName::from_static("x-api-key"),
+    HeaderName::from_static("api-key"),
+    HeaderName::from_static("x-goog-api-key"),
     HeaderName::from_static("x-mirapi-key"),
     HeaderName::from_static("x-user-secret"),
     HeaderName::from_static("x-new-user-secret"),

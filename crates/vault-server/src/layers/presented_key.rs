@@ -1,8 +1,10 @@
-//! Finds the API key that a request presents.
+//! Finds the API key or access token that a request presents.
 //!
 //! In: request headers. Out: at most one [`PresentedKey`]. The places are `X-Api-Key`, its alias
 //! `X-MirApi-Key`, `Authorization: Bearer sgk_…`, and `Proxy-Authorization` as `Bearer sgk_…` or
-//! `Basic` with the key as user name or password.
+//! `Basic` with the key as user name or password. An access token (`sgt_…`) is found in all of
+//! them, and where the SDKs of upstreams put their key: `Authorization: Basic` as user name or
+//! password, `api-key`, `x-goog-api-key`.
 //!
 //! Promise: two different keys in one request are refused, never ranked. An `Authorization` that
 //! does not hold one of our keys is not looked at further: it belongs to the upstream.
@@ -11,8 +13,9 @@
 use std::fmt;
 
 use base64::Engine;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use http::HeaderMap;
-use http::header::{self, HeaderName};
+use http::header::{self, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
 
@@ -24,10 +27,25 @@ pub const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 pub const X_MIRAPI_KEY: HeaderName = HeaderName::from_static("x-mirapi-key");
 /// How an API key begins. In `Authorization` it tells our keys from an upstream's.
 pub const API_KEY_PREFIX: &str = "sgk_";
+/// How an access token begins.
+pub const TOKEN_PREFIX: &str = "sgt_";
+/// Headers in which SDKs send the key of their upstream. A token is looked for there.
+const SDK_KEY_HEADERS: [HeaderName; 2] = [
+    HeaderName::from_static("api-key"),
+    HeaderName::from_static("x-goog-api-key"),
+];
 /// Longest text that is looked up as a key, in bytes. Longer text is an unknown key.
 pub const PRESENTED_KEY_BYTES_MAX: usize = 256;
 
-/// Text that claims to be an API key.
+/// Every beginning of a key of ours.
+const OWN_PREFIXES: [&str; 2] = [API_KEY_PREFIX, TOKEN_PREFIX];
+/// Takes Basic credentials with or without padding, as they are stripped.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &base64::alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+/// Text that claims to be an API key or an access token.
 pub struct PresentedKey(SecretString);
 
 impl PresentedKey {
@@ -73,12 +91,24 @@ fn candidates(headers: &HeaderMap) -> impl Iterator<Item = Zeroizing<String>> {
     let bearer = headers
         .get_all(header::AUTHORIZATION)
         .into_iter()
-        .filter_map(|value| bearer_key(value.as_bytes()));
+        .filter_map(|value| {
+            let bytes = value.as_bytes();
+            bearer_key(bytes).or_else(|| basic_key(bytes, &[TOKEN_PREFIX]))
+        });
+    let sdk = SDK_KEY_HEADERS
+        .into_iter()
+        .flat_map(|name| headers.get_all(name))
+        .map(HeaderValue::as_bytes)
+        .filter(|value| value.starts_with(TOKEN_PREFIX.as_bytes()))
+        .map(readable);
     let proxy = headers
         .get_all(header::PROXY_AUTHORIZATION)
         .into_iter()
-        .filter_map(|value| bearer_key(value.as_bytes()).or_else(|| basic_key(value.as_bytes())));
-    own.chain(bearer).chain(proxy)
+        .filter_map(|value| {
+            let bytes = value.as_bytes();
+            bearer_key(bytes).or_else(|| basic_key(bytes, &OWN_PREFIXES))
+        });
+    own.chain(bearer).chain(sdk).chain(proxy)
 }
 
 /// Bytes that cannot be a key become the empty text, which no key equals.
@@ -101,30 +131,31 @@ fn after_scheme<'a>(value: &'a [u8], scheme: &str) -> Option<&'a [u8]> {
 
 fn bearer_key(value: &[u8]) -> Option<Zeroizing<String>> {
     let token = after_scheme(value, "Bearer")?;
-    token
-        .starts_with(API_KEY_PREFIX.as_bytes())
-        .then(|| readable(token))
+    begins_with(token, &OWN_PREFIXES).then(|| readable(token))
 }
 
-fn basic_key(value: &[u8]) -> Option<Zeroizing<String>> {
+fn begins_with(text: &[u8], prefixes: &[&str]) -> bool {
+    prefixes
+        .iter()
+        .any(|prefix| text.starts_with(prefix.as_bytes()))
+}
+
+fn basic_key(value: &[u8], prefixes: &[&str]) -> Option<Zeroizing<String>> {
     let encoded = after_scheme(value, "Basic")?;
     if encoded.len() > 2 * PRESENTED_KEY_BYTES_MAX {
         return None;
     }
-    let decoded = base64::engine::general_purpose::STANDARD
-        .decode(encoded)
-        .ok()?;
+    let decoded = BASE64.decode(encoded).ok()?;
     let decoded = Zeroizing::new(decoded);
     decoded
         .splitn(2, |b| *b == b':')
-        .find(|part| part.starts_with(API_KEY_PREFIX.as_bytes()))
+        .find(|part| begins_with(part, prefixes))
         .map(readable)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http::HeaderValue;
 
     fn check(headers: &[(&'static str, &str)], expected: Result<Option<&str>, Code>) {
         let map: HeaderMap = headers
@@ -164,6 +195,30 @@ mod tests {
         check(
             &[("proxy-authorization", "Basic dTpzZ2tfYQ==")],
             Ok(Some("sgk_a")),
+        );
+    }
+
+    #[test]
+    fn tokens_are_found_where_sdks_put_their_key() {
+        // printf 'sgt_a:' | base64, and printf 'u:sgt_a' | base64
+        for (name, value) in [
+            ("x-api-key", "sgt_a"),
+            ("authorization", "Bearer sgt_a"),
+            ("authorization", "Basic c2d0X2E6"),
+            ("authorization", "basic dTpzZ3RfYQ"),
+            ("proxy-authorization", "Basic c2d0X2E6"),
+            ("api-key", "sgt_a"),
+            ("x-goog-api-key", "sgt_a"),
+        ] {
+            check(&[(name, value)], Ok(Some("sgt_a")));
+            check(
+                &[(name, value), ("x-mirapi-key", "sgk_a")],
+                Err(Code::MalformedRequest),
+            );
+        }
+        check(
+            &[("api-key", "an upstream's"), ("x-goog-api-key", "sgk_a")],
+            Ok(None),
         );
     }
 

@@ -48,7 +48,7 @@ where
 
     fn call(&mut self, request: Request) -> InfallibleFuture {
         let id = request.extensions().get::<RequestId>().copied();
-        let at_proxy_door = is_for_the_door(request.headers());
+        let at_proxy_door = is_for_the_door(&request);
         let answer = self.inner.call(request);
         Box::pin(async move {
             Ok(match answer.await {

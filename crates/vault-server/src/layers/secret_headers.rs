@@ -27,6 +27,18 @@ pub struct UserSecret(pub SecretSlice<u8>);
 #[derive(Debug)]
 pub struct NewUserSecret(pub SecretSlice<u8>);
 
+/// The secret in the header called `name`, if it is there.
+///
+/// # Errors
+/// As [`one_secret`], but for an absent header.
+pub fn optional_secret(
+    headers: &HeaderMap,
+    name: &HeaderName,
+) -> Result<Option<SecretSlice<u8>>, Problem> {
+    let given = headers.contains_key(name);
+    given.then(|| one_secret(headers, name)).transpose()
+}
+
 /// The bytes of the one non-empty header called `name`.
 ///
 /// # Errors

@@ -76,8 +76,10 @@ codes! {
     WrongPassphrase, "wrong_passphrase", UNAUTHORIZED, "Wrong passphrase";
     /// Known, but not allowed.
     Forbidden, "forbidden", FORBIDDEN, "Not allowed";
-    /// Allowed to the user, but not with this API key.
-    OutOfScope, "out_of_scope", FORBIDDEN, "Outside the scope of the API key";
+    /// Allowed to the user, but not with this API key or access token.
+    OutOfScope, "out_of_scope", FORBIDDEN, "Outside the scope of the key";
+    /// What a token was granted has other keys by now.
+    TokenOutdated, "token_outdated", FORBIDDEN, "Token outdated";
     /// The egress rules refuse the target.
     TargetForbidden, "target_forbidden", FORBIDDEN, "Target not allowed";
     /// Absent, or not the caller's to know about.

@@ -12,7 +12,7 @@ impl From<VaultError> for Problem {
             }
             VaultError::OutOfScope => Self::new(
                 Code::OutOfScope,
-                "The API key is not allowed to do this; another key of its user may be.",
+                "The API key or access token is not allowed to do this; another may be.",
             ),
             VaultError::KeysMissing => Self::new(
                 Code::KeysMissing,
@@ -65,6 +65,10 @@ impl From<VaultError> for Problem {
             VaultError::WrongPassphrase => Self::new(
                 Code::WrongPassphrase,
                 "The passphrase is not the one that protects the credential.",
+            ),
+            VaultError::TokenOutdated => Self::new(
+                Code::TokenOutdated,
+                "The token does not hold the key of this; its user opens it once, or makes a new token.",
             ),
             VaultError::PassphraseMissing => Self::new(
                 Code::MissingHeader,
@@ -209,6 +213,19 @@ impl From<Invalid> for Problem {
                 Code::MalformedRequest,
                 "Values and files are shared to `read`, credentials to `use`.",
             ),
+            Invalid::TokenScope => (
+                Code::MalformedRequest,
+                "A token needs credentials or kv; hosts, methods and paths go with credentials.",
+            ),
+            Invalid::TokenCredential => (
+                Code::MalformedRequest,
+                "A token takes credentials with a passphrase of their own.",
+            ),
+            Invalid::TokenLife => (
+                Code::MalformedRequest,
+                "ttlSeconds must be between 1 and 7776000.",
+            ),
+            Invalid::TooManyTokens => (Code::Conflict, "The user has as many tokens as allowed."),
             Invalid::Alias => (
                 Code::MalformedRequest,
                 "An alias must be 1 to 254 bytes of printable UTF-8.",

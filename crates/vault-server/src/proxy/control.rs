@@ -10,6 +10,7 @@ use http::HeaderMap;
 use http::header::{HeaderName, HeaderValue};
 use uuid::Uuid;
 
+use super::base_url;
 use super::retry::Retry;
 use crate::config::Limits;
 use crate::config::defaults::{
@@ -38,10 +39,11 @@ pub const X_RETRY_DELAY: HeaderName = HeaderName::from_static("x-retry-delay");
 /// Digits of the largest timeout that is read.
 const TIMEOUT_DIGITS_MAX: usize = 6;
 
-/// Whether a request is meant for the proxy, whatever its method and path.
+/// Whether a request is meant for the proxy: by its header, whatever its method and path, or by
+/// a path of the base-URL door.
 #[must_use]
-pub fn is_for_the_door(headers: &HeaderMap) -> bool {
-    headers.contains_key(&X_TARGET_URL)
+pub fn is_for_the_door<B>(request: &http::Request<B>) -> bool {
+    request.headers().contains_key(&X_TARGET_URL) || base_url::is_base(request.uri().path())
 }
 
 /// What the client wants injected.
@@ -73,13 +75,22 @@ fn at_most_one<'a>(
     }
 }
 
-/// Reads `X-Target-URL`.
+/// Reads the target of either door.
 ///
 /// # Errors
-/// `target_invalid`, or `target_forbidden` for plain http where it is not permitted.
-pub fn read_target(headers: &HeaderMap, schemes: &SchemePolicy) -> Result<Target, Problem> {
-    let value = at_most_one(headers, &X_TARGET_URL)?.ok_or_else(invalid)?;
-    parse_target(value.to_str().map_err(|_| invalid())?, schemes)
+/// `target_invalid`, also for a request to both doors at once, since nobody can say which target
+/// was meant; `target_forbidden` for plain http where it is not permitted.
+pub fn read_target<B>(
+    request: &http::Request<B>,
+    schemes: &SchemePolicy,
+) -> Result<Target, Problem> {
+    let base = base_url::is_base(request.uri().path());
+    let header = at_most_one(request.headers(), &X_TARGET_URL)?;
+    match (header, base) {
+        (Some(value), false) => parse_target(value.to_str().map_err(|_| invalid())?, schemes),
+        (None, true) => base_url::read(request.uri(), schemes).map_err(refused),
+        _ => Err(invalid()),
+    }
 }
 
 fn invalid() -> Problem {
@@ -94,13 +105,17 @@ fn invalid() -> Problem {
 /// # Errors
 /// As [`read_target`].
 pub fn parse_target(text: &str, schemes: &SchemePolicy) -> Result<Target, Problem> {
-    Target::parse(text, schemes).map_err(|error| match error {
+    Target::parse(text, schemes).map_err(refused)
+}
+
+fn refused(error: TargetError) -> Problem {
+    match error {
         TargetError::HttpNotPermitted => Problem::new(
             Code::TargetForbidden,
             "Plain http is not permitted for this target.",
         ),
         _ => invalid(),
-    })
+    }
 }
 
 /// Reads which credential is wanted.

@@ -6,6 +6,7 @@
 
 use credential_injector::{InjectError, Outbound, Target};
 use http::Method;
+use vault_store::RecordId;
 
 use super::control::Choice;
 use crate::problem::{Code, Problem};
@@ -21,8 +22,8 @@ use crate::vault::scope::Access;
 /// # Errors
 /// `out_of_scope` for a host or method that the API key is not for, before anything else;
 /// `credential_not_found`, `credential_ambiguous`, `forbidden` for a credential of another host,
-/// `missing_header` without its secret, `wrong_passphrase`, `wrong_user_secret`,
-/// `too_many_attempts`, `tampered`.
+/// `out_of_scope` and `token_outdated` for a token; `missing_header` without its secret,
+/// `wrong_passphrase`, `wrong_user_secret`, `too_many_attempts`, `tampered`.
 /// `malformed_request` for an identity that cannot stand in a header.
 pub(crate) async fn decide(
     vault: Option<&Vault>,
@@ -33,6 +34,12 @@ pub(crate) async fn decide(
     secret: Option<CredentialSecret>,
 ) -> Result<Outbound, Problem> {
     authorise(caller, method, &target)?;
+    if let Some(grant) = &caller.grant {
+        let vault = vault.ok_or(VaultError::CredentialNotFound)?;
+        let named = granted_choice(choice, secret.is_some())?;
+        let finding = vault.outbound_with_token(grant, method, target, named);
+        return Ok(finding.await?);
+    }
     match choice {
         Choice::PassThrough => Ok(Outbound::pass_through(target)),
         Choice::Identity(value) => Ok(Outbound::with_identity(target, &value)?),
@@ -54,6 +61,18 @@ fn authorise(caller: &Principal, method: &Method, target: &Target) -> Result<(),
         Ok(())
     } else {
         Err(VaultError::OutOfScope)
+    }
+}
+
+/// What a token is asked to inject. It brings its own keys, and nothing else travels with it.
+fn granted_choice(choice: Choice, has_secret: bool) -> Result<Option<RecordId>, Problem> {
+    match choice {
+        Choice::PassThrough => Ok(None),
+        Choice::Stored(named) if !has_secret => Ok(named.map(Into::into)),
+        _ => Err(Problem::new(
+            Code::TwoCredentials,
+            "An access token excludes X-Identity-Key and secrets of credentials.",
+        )),
     }
 }
 

@@ -1,7 +1,7 @@
-//! The explicit door: any method, any path, and `X-Target-URL`.
+//! The doors: any method, and a target in `X-Target-URL` or in a path of the base-URL door.
 //!
-//! In: an authenticated request. Out: the upstream's answer. The request's own path and query
-//! are not looked at; the target's are sent.
+//! In: an authenticated request. Out: the upstream's answer. Beside `X-Target-URL` the request's
+//! own path and query are not looked at; the target's are sent.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -68,7 +68,7 @@ impl Door {
         let (caller, org_id) = caller(&request)?;
         let upgrade = Upgrade::take(&mut request)?;
         refuse_oversize(&request, limits)?;
-        let target = read_target(request.headers(), &self.setup.schemes)?;
+        let target = read_target(&request, &self.setup.schemes)?;
         if let Some(account) = &account {
             account.goes_to(&target);
         }

@@ -23,9 +23,18 @@ impl Member {
     }
 }
 
+/// The caller's role. A token has none: it reaches what it was granted, and only use cases that
+/// ask for its grant serve it.
+fn role(caller: &Principal) -> Result<&Role, VaultError> {
+    match &caller.grant {
+        None => Ok(&caller.role),
+        Some(_) => Err(VaultError::Forbidden),
+    }
+}
+
 /// The caller as a user. Root has no keys and no values, and reads none.
 pub(crate) fn member(caller: &Principal) -> Result<Member, VaultError> {
-    match caller.role {
+    match *role(caller)? {
         Role::User {
             org_id, user_id, ..
         } => Ok(Member { org_id, user_id }),
@@ -35,7 +44,7 @@ pub(crate) fn member(caller: &Principal) -> Result<Member, VaultError> {
 
 /// Only root.
 pub(crate) fn root(caller: &Principal) -> Result<(), VaultError> {
-    match caller.role {
+    match role(caller)? {
         Role::Root => Ok(()),
         Role::User { .. } => Err(VaultError::Forbidden),
     }
@@ -67,7 +76,7 @@ pub(crate) enum Administers {
 
 /// Root, or an admin of this organisation. To users of others it does not exist.
 pub(crate) fn administrator(caller: &Principal, of: OrgId) -> Result<Administers, VaultError> {
-    match caller.role {
+    match *role(caller)? {
         Role::Root => Ok(Administers::AsRoot),
         Role::User { org_id, .. } if org_id != of => Err(VaultError::NotFound),
         Role::User { is_admin: true, .. } => Ok(Administers::AsAdmin),

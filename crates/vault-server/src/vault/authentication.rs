@@ -1,4 +1,4 @@
-//! Recognises API keys.
+//! Recognises API keys, and hands access tokens on (`tokens`).
 //!
 //! In: what a request presents. Out: a [`Principal`], as of now: an expired key and a disabled
 //! user are unknown on their next request. Known keys are kept in a snapshot (`snapshot.rs`).
@@ -69,6 +69,11 @@ impl ApiKeyAuthenticator {
         // Expose: parsed into a type that wipes itself. What does not parse was never issued,
         // which its sender can tell from the checksum alone.
         let text = presented.expose_secret().as_bytes();
+        if text.starts_with(SecretKind::AccessToken.prefix().as_bytes()) {
+            let token = secret_format::PresentedKey::parse(SecretKind::AccessToken, text)
+                .map_err(|_| VaultError::NotFound)?;
+            return self.vault.recognise_token(&token).await;
+        }
         let key = secret_format::PresentedKey::parse(SecretKind::ApiKey, text)
             .map_err(|_| VaultError::NotFound)?;
         let key_id = KeyId::parse(key.id().as_str()).ok_or(VaultError::NotFound)?;
@@ -166,6 +171,7 @@ fn principal(found: &KnownKey, now: UtcMillis) -> Option<Principal> {
         role,
         scope: found.scope.clone(),
         expires: key.expires,
+        grant: None,
     })
 }
 

@@ -12,6 +12,7 @@
 
 mod change;
 mod explain;
+mod granted;
 mod make;
 mod open;
 mod passphrase;

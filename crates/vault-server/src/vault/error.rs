@@ -15,8 +15,8 @@ pub enum VaultError {
     /// The caller is known and may not do this.
     #[error("the caller may not do this")]
     Forbidden,
-    /// The caller may, but not with this API key.
-    #[error("the API key may not do this")]
+    /// The caller may, but not with this API key or access token.
+    #[error("the key may not do this")]
     OutOfScope,
     /// The user has no keys yet.
     #[error("the user has no keys yet")]
@@ -60,6 +60,9 @@ pub enum VaultError {
     /// The passphrase is not the one that protects the credential.
     #[error("wrong passphrase of a credential")]
     WrongPassphrase,
+    /// What was granted has other keys by now, or none that the token could bring.
+    #[error("the token does not hold the key")]
+    TokenOutdated,
     /// The call needs the passphrase of the credential.
     #[error("the passphrase of a credential is missing")]
     PassphraseMissing,
@@ -162,6 +165,14 @@ pub enum Invalid {
     Hint,
     /// The waiting time of a trustee's restores.
     WaitSeconds,
+    /// The scope of a token.
+    TokenScope,
+    /// A credential that tokens cannot be given: one that is sealed to users' keys.
+    TokenCredential,
+    /// The life of a token.
+    TokenLife,
+    /// The caller has as many tokens as one may have.
+    TooManyTokens,
 }
 
 impl From<StoreError> for VaultError {

@@ -2,7 +2,8 @@
 //!
 //! In: a caller and user secrets. Out: public keys, and what protects the private ones.
 //! Promise: keys are made once, also when two calls race; a rekey changes nothing but what
-//! protects the private keys, in one step, and of two at once exactly one happens.
+//! protects the private keys, and ends all access tokens, in one step, and of two at once exactly
+//! one happens.
 //! Rotation: `keys/rotate.rs`.
 
 mod private;
@@ -17,7 +18,7 @@ use hardened_crypto::rekey::{ProtectedKeys, StoredKeyPair, rekey};
 use hardened_crypto::user_secret::{Kek, Protection, ProtectionKind, UserSecret};
 use secrecy::{ExposeSecret, SecretSlice};
 use vault_store::rows::{FIRST_VERSION, KeyPairRow, UserKeysRow};
-use vault_store::{Change, StoreError, UtcMillis, conflict};
+use vault_store::{Change, ChangeSet, StoreError, TokenChange, UtcMillis, conflict};
 
 use super::Vault;
 use super::access::{self, Member};
@@ -89,9 +90,9 @@ impl Vault {
         ring.as_ref().map(CheckedRing::info).transpose()
     }
 
-    /// Puts the caller's private keys under another secret. An old secret that is not the one
-    /// in force may also open a staged restore whose waiting time is over: that one becomes
-    /// active.
+    /// Puts the caller's private keys under another secret, and ends the caller's tokens. An old
+    /// secret that is not the one in force may also open a staged restore whose waiting time is
+    /// over: that one becomes active.
     ///
     /// # Errors
     /// `KeysMissing`; `WrongUserSecret`; `Invalid` for a new secret that is the old one or
@@ -126,13 +127,13 @@ impl Vault {
         ring.info_under(&protection)
     }
 
-    /// The change that puts a user's keys under a new protection.
+    /// The changes that put a user's keys under a new protection and end the user's tokens.
     pub(crate) fn rekeyed(
         &self,
         ring: &CheckedRing,
         protection: &Protection,
         protected: ProtectedKeys,
-    ) -> Change {
+    ) -> ChangeSet {
         let keys = UserKeysRow {
             protection: protection.to_bytes().to_vec(),
             secret_version: protection.secret_version(),
@@ -149,11 +150,16 @@ impl Vault {
                 ..row.clone()
             })
         });
-        Change::ReplaceUserKeys {
+        let end_tokens = TokenChange::DeleteAll {
+            org_id: keys.org_id,
+            user_id: keys.user_id,
+        };
+        let replace = Change::ReplaceUserKeys {
             expected_version: ring.keys.version,
             pairs: pairs.collect(),
             keys: self.integrity.sign(keys),
-        }
+        };
+        ChangeSet::from(replace).with(end_tokens.into())
     }
 
     /// Signed rows of a user's first keys.

@@ -31,6 +31,10 @@ pub const SNAPSHOT_LIFETIME: Duration = Duration::from_secs(1);
 pub const SNAPSHOT_LIFETIME_MAX: Duration = Duration::from_secs(60);
 /// API keys kept in memory at once.
 pub const API_KEYS_KEPT_MAX: usize = 16_384;
+/// Access tokens kept in memory at once, each with its boxes.
+pub const TOKENS_KEPT_MAX: usize = 1_024;
+/// Sealed credentials of tokens kept in memory at once.
+pub const CREDENTIALS_KEPT_MAX: usize = 1_024;
 /// Rows in one page of a list when the caller asks for no number.
 pub const LIST_LIMIT_DEFAULT: u32 = 100;
 /// Rows in one page of a list at most.

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use vault_store::{KeyId, OrgId, UserId, UtcMillis};
 
 use super::scope::KeyScope;
+use super::tokens::Grant;
 
-/// The owner of an API key, as established by an [`Authenticator`](crate::layers::Authenticator).
+/// The owner of an API key or access token, as established by an [`Authenticator`](crate::layers::Authenticator).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Principal {
-    /// Public id of the API key, not the key itself.
+    /// Public id of the API key or access token, not the key itself.
     pub key_id: KeyId,
     /// What its owner may do.
     pub role: Role,
@@ -17,6 +18,8 @@ pub struct Principal {
     pub scope: Option<Arc<KeyScope>>,
     /// When the key ends, if ever.
     pub expires: Option<UtcMillis>,
+    /// What an access token is confined to; `None` for an API key.
+    pub grant: Option<Grant>,
 }
 
 /// The two kinds of caller.
@@ -45,6 +48,7 @@ impl Principal {
             role,
             scope: None,
             expires: None,
+            grant: None,
         }
     }
 

@@ -15,6 +15,7 @@ pub(super) use holder::{Holder, permission_of};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
+use hardened_crypto::account_key::AccountKey;
 use hardened_crypto::data_key::DataKey;
 use hardened_crypto::payload::PayloadContext;
 use hardened_crypto::suite::ObjectKind;
@@ -178,31 +179,51 @@ impl Vault {
         ring: &CheckedRing,
         kek: &Kek,
     ) -> Result<DataKey, VaultError> {
-        let row = read.wrap.ok_or(VaultError::Tampered(REFUSED))?;
-        if (row.grant, row.recipient) != (holder.stored, holder.user_id) {
-            return Err(VaultError::Tampered(REFUSED));
-        }
-        let wrapped = Wrapped::parse(&row.wrap).map_err(stored(REFUSED))?;
-        let place = holder.place(read.record, read.version, row.recipient_generation);
         let account_key = ring.account_key(kek)?;
-        if let Some(data_key) = read.account_box.and_then(|boxed| {
-            account_key
-                .open_data_key(&boxed.account_box, &place, &wrapped)
-                .ok()
-        }) {
+        if let Some(data_key) = self.boxed_data_key(holder, read, &account_key)? {
             return Ok(data_key);
         }
-        let data_key = unwrap(ring, kek, &wrapped, &place)?;
-        if let Ok(account_box) = account_key.box_data_key(&data_key, &place, &wrapped) {
-            let row = AccountBoxRow {
-                record_id: read.record.record_id,
-                value_version: read.version,
-                recipient: holder.user_id,
-                account_box,
-            };
+        let (data_key, boxed) = self.unwrap_and_box(holder, read, ring, kek)?;
+        if let Some(row) = boxed {
             self.keep_box(read.record.kind, row);
         }
         Ok(data_key)
+    }
+
+    /// The data key of an authenticated version, if it is boxed under the account key.
+    pub(super) fn boxed_data_key(
+        &self,
+        holder: Holder,
+        read: Keyed<'_>,
+        account_key: &AccountKey,
+    ) -> Result<Option<DataKey>, VaultError> {
+        let (wrapped, place) = wrap_of(holder, read)?;
+        let opened = read.account_box.and_then(|boxed| {
+            let opened = account_key.open_data_key(&boxed.account_box, &place, &wrapped);
+            opened.ok()
+        });
+        Ok(opened)
+    }
+
+    /// Opens the wrap of an authenticated version, and boxes what was in it for the next time.
+    pub(super) fn unwrap_and_box(
+        &self,
+        holder: Holder,
+        read: Keyed<'_>,
+        ring: &CheckedRing,
+        kek: &Kek,
+    ) -> Result<(DataKey, Option<AccountBoxRow>), VaultError> {
+        let (wrapped, place) = wrap_of(holder, read)?;
+        let data_key = unwrap(ring, kek, &wrapped, &place)?;
+        let account_key = ring.account_key(kek)?;
+        let boxed = account_key.box_data_key(&data_key, &place, &wrapped);
+        let row = boxed.ok().map(|account_box| AccountBoxRow {
+            record_id: read.record.record_id,
+            value_version: read.version,
+            recipient: holder.user_id,
+            account_box,
+        });
+        Ok((data_key, row))
     }
 
     /// Stores a box if there is room to; the answer does not wait for it.
@@ -219,6 +240,17 @@ impl Vault {
             }
         });
     }
+}
+
+/// The wrap of an authenticated version for its holder, and the place it was made for.
+fn wrap_of(holder: Holder, read: Keyed<'_>) -> Result<(Wrapped, WrapContext), VaultError> {
+    let row = read.wrap.ok_or(VaultError::Tampered(REFUSED))?;
+    if (row.grant, row.recipient) != (holder.stored, holder.user_id) {
+        return Err(VaultError::Tampered(REFUSED));
+    }
+    let wrapped = Wrapped::parse(&row.wrap).map_err(stored(REFUSED))?;
+    let place = holder.place(read.record, read.version, row.recipient_generation);
+    Ok((wrapped, place))
 }
 
 /// The place of a version's contents. Credentials are sealed as such only for wraps of their keys.

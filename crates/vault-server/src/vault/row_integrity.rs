@@ -17,8 +17,8 @@ use hardened_crypto::row_mac::{self, RowTag};
 use vault_store::UtcMillis;
 use vault_store::rows::{
     ApiKeyOwner, ApiKeyRow, ApiKeyScopeRow, CredentialRow, CredentialVersionRow, KeyPairRow,
-    OrgRow, RowMac, ShareRow, StagedRestoreRow, TrusteeRow, UserKeysRow, UserRow, ValueRow,
-    ValueVersionRow,
+    OrgRow, RowMac, ShareRow, StagedRestoreRow, TokenRow, TrusteeRow, UserKeysRow, UserRow,
+    ValueRow, ValueVersionRow,
 };
 
 use super::error::VaultError;
@@ -441,6 +441,37 @@ impl GuardedRow for ShareRow {
             .u8(owner_alias_box.is_some().into())
             .bytes(owner_alias_box.as_deref().unwrap_or_default())
             .u64(*version)
+    }
+
+    mac_field!();
+}
+
+impl GuardedRow for TokenRow {
+    const TABLE: &'static str = "tokens";
+
+    fn bind(&self, fields: Context) -> Context {
+        let Self {
+            key_id,
+            token_id,
+            org_id,
+            user_id,
+            key_hash,
+            scope,
+            boxes,
+            created,
+            expires,
+            version,
+            mac: _,
+        } = self;
+        let fields = fields
+            .text(key_id.as_str())
+            .bytes(token_id.as_bytes())
+            .bytes(org_id.as_bytes())
+            .bytes(user_id.as_bytes())
+            .bytes(key_hash)
+            .bytes(scope)
+            .bytes(boxes);
+        time(time(fields, *created), *expires).u64(*version)
     }
 
     mac_field!();

@@ -120,6 +120,8 @@ pub(crate) const CALLS: &[(&str, &str, Option<&str>)] = &[
         "/v1/credentials/shared/0190f5fe-7c00-7a00-8000-000000000001",
         None,
     ),
+    ("POST", "/v1/tokens", Some(r#"{"ttlSeconds":1,"kv":["a"]}"#)),
+    ("GET", "/v1/tokens", None),
     ("GET", "/v1/users/org", None),
     ("GET", "/v1/users/me", None),
     ("POST", "/v1/apikeys", Some("{}")),

@@ -13,8 +13,9 @@ use crate::api::media_type::{self, Form};
 use crate::api::output::{secret_answer, secret_json};
 use crate::api::utc::Utc;
 use crate::api::{ApiState, base64, conditions};
-use crate::layers::UserSecret;
+use crate::layers::secret_headers::{X_USER_SECRET, one_secret};
 use crate::problem::{Code, Problem};
+use crate::vault::error::VaultError;
 use crate::vault::principal::Principal;
 use crate::vault::value_name::ValueName;
 use crate::vault::values::OpenedValue;
@@ -57,7 +58,7 @@ pub struct GetParameters {
     version: Option<u64>,
 }
 
-/// Opens a value with the user secret.
+/// Opens a value with the user secret, or its current version with an access token for it.
 ///
 /// With `Accept: application/octet-stream` the answer is the value itself.
 #[utoipa::path(
@@ -65,7 +66,7 @@ pub struct GetParameters {
     params(
         ("key" = String, Path, description = "The name, percent-encoded"),
         GetParameters,
-        ("X-User-Secret" = String, Header, description = "Opens the caller's private keys"),
+        ("X-User-Secret" = Option<String>, Header, description = "Opens the caller's private keys; an access token needs none"),
     ),
     responses(
         (status = 200, description = "The value", content(
@@ -74,7 +75,7 @@ pub struct GetParameters {
         ), headers(("ETag" = String, description = "The version in quotes"))),
         (status = 400, description = "missing_header, malformed_request, keys_missing, tampered"),
         (status = 401, description = "api_key_invalid, wrong_user_secret"),
-        (status = 403, description = "forbidden: root reads no values"),
+        (status = 403, description = "forbidden: root reads no values; out_of_scope, token_outdated: an access token"),
         (status = 404, description = "not_found: also deleted and expired"),
         (status = 429, description = "too_many_attempts"),
     ),
@@ -84,7 +85,6 @@ pub(super) async fn get(
     State(state): State<ApiState>,
     KeyInPath(name): KeyInPath,
     Parameters(parameters): Parameters<GetParameters>,
-    UserSecret(secret): UserSecret,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     if parameters.version == Some(0) {
@@ -94,8 +94,15 @@ pub(super) async fn get(
         ));
     }
     let version = parameters.version;
-    let opened = state.vault.read_value(&caller, &name, version, &secret);
-    let opened = opened.await?;
+    let vault = &state.vault;
+    let opened = match &caller.grant {
+        Some(_) if version.is_some() => return Err(VaultError::OutOfScope.into()),
+        Some(grant) => vault.read_granted_value(grant, &name).await?,
+        None => {
+            let secret = one_secret(&headers, &X_USER_SECRET)?;
+            vault.read_value(&caller, &name, version, &secret).await?
+        }
+    };
     let tag = conditions::entity_tag(opened.version);
     let mut response = match media_type::of_answer(&headers) {
         Form::Raw => secret_answer(media_type::OCTET_STREAM, opened.value),

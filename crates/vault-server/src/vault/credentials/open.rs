@@ -6,6 +6,7 @@ use vault_store::rows::{CredentialRow, ShareRow};
 use vault_store::{CredentialRead, ListCandidates, Page, RecordId};
 
 use super::place::parse_pattern;
+use super::sealing::Opener;
 use super::{CredentialProtection, CredentialSecret, InjectionPlace};
 use crate::vault::Vault;
 use crate::vault::access::{self, Member};
@@ -60,7 +61,18 @@ impl Vault {
         let opener = opening.await?;
         // The secret may have taken a while.
         self.check_usable(&read).map_err(not_found)?;
-        let value = self.open_credential(&opener, &read)?;
+        self.bind_credential(target, &place, &opener, &read)
+    }
+
+    /// Opens a version and binds it to the target.
+    pub(super) fn bind_credential(
+        &self,
+        target: Target,
+        place: &InjectionPlace,
+        opener: &Opener,
+        read: &CredentialRead,
+    ) -> Result<Outbound, VaultError> {
+        let value = self.open_credential(opener, read)?;
         let secret = SecretSlice::from(value.expose().to_vec());
         Outbound::with_credential(target, place.pattern(), place.injection(), &secret)
             .map_err(VaultError::Inject)
@@ -124,7 +136,7 @@ impl Vault {
     }
 
     /// The current version of a live credential that `reader` owns or was given to use.
-    async fn usable_credential(
+    pub(super) async fn usable_credential(
         &self,
         reader: Member,
         credential_id: RecordId,
@@ -168,7 +180,7 @@ impl Vault {
     }
 
     /// Whether neither the credential nor the share has expired.
-    fn check_usable(&self, read: &CredentialRead) -> Result<(), VaultError> {
+    pub(super) fn check_usable(&self, read: &CredentialRead) -> Result<(), VaultError> {
         let now = self.clock.utc();
         let shared = read.share.as_ref().is_none_or(|share| share.is_live(now));
         if shared && read.credential.is_live(now) {
@@ -205,7 +217,7 @@ pub(super) fn choose(found: &[Match], target: &Target) -> Selection<RecordId> {
 
 /// The place that row and version agree on. The row that is used decides, also when it changed
 /// since the list was read.
-fn sealed_for(read: &CredentialRead) -> Result<InjectionPlace, VaultError> {
+pub(super) fn sealed_for(read: &CredentialRead) -> Result<InjectionPlace, VaultError> {
     let (row, sealed) = (&read.credential, &read.version);
     let texts = (&row.host_pattern, &row.header, &row.template);
     if texts != (&sealed.host_pattern, &sealed.header, &sealed.template) {
@@ -215,7 +227,7 @@ fn sealed_for(read: &CredentialRead) -> Result<InjectionPlace, VaultError> {
         .map_err(|_| VaultError::Tampered("the place of a credential"))
 }
 
-fn not_found(error: VaultError) -> VaultError {
+pub(super) fn not_found(error: VaultError) -> VaultError {
     match error {
         VaultError::NotFound => VaultError::CredentialNotFound,
         other => other,

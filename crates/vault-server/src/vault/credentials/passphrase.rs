@@ -43,7 +43,7 @@ impl Vault {
 
     /// Derives the key of a stored credential again. Wrong passphrases of one owner are counted
     /// together, whichever credential they were for.
-    pub(super) async fn unlock_credential(
+    pub(in crate::vault) async fn unlock_credential(
         &self,
         owner: Member,
         row: &CredentialRow,

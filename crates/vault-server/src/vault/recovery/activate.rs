@@ -16,7 +16,7 @@ use hardened_crypto::recovery::{OpenedRestore, StagedRestore, StoredIdentity};
 use hardened_crypto::rekey::{ProtectedKeys, StoredKeyPair};
 use hardened_crypto::user_secret::{Argon2Arena, ProtectionKind, UserSecret};
 use secrecy::{ExposeSecret, SecretSlice};
-use vault_store::{ChangeSet, RestoreId, StoreError};
+use vault_store::{RestoreId, StoreError};
 
 use super::SealedPair;
 use super::restores::PendingRestore;
@@ -144,7 +144,7 @@ impl Vault {
             account_key: account_key.seal(&kek).map_err(made)?,
             key_pairs,
         };
-        let mut changes = ChangeSet::from(self.rekeyed(ring, &protection, protected));
+        let mut changes = self.rekeyed(ring, &protection, protected);
         // As it was read: one that was vetoed since, or replaced, is a conflict.
         changes.push(restore.erasure().into());
         for other in self.pending_restores(owner).await? {

@@ -3,7 +3,9 @@
 use super::*;
 use secrecy::ExposeSecret;
 use vault_store::rows::{FileRow, Permission, RecordKind, RestoreState};
-use vault_store::{BlobId, KeyId, OrgId, RecordId, RecoverySetId, RestoreId, ShareId, UserId};
+use vault_store::{
+    BlobId, KeyId, OrgId, RecordId, RecoverySetId, RestoreId, ShareId, TokenId, UserId,
+};
 
 fn integrity() -> RowIntegrity {
     let text = RootKeyring::make_text().unwrap();
@@ -342,6 +344,40 @@ fn every_column_of_recovery_counts() {
             |row| row.submitted.0 = 2,
             |row| row.not_before.0 = 1,
             |row| row.state = RestoreState::Pending,
+            |row| row.version = 2,
+        ],
+    );
+}
+
+#[test]
+fn every_column_of_tokens_counts() {
+    let token = TokenRow {
+        key_id: KeyId::parse("token-01").unwrap(),
+        token_id: TokenId::from_bytes([6; 16]),
+        org_id: ORG,
+        user_id: USER,
+        key_hash: [7; 32],
+        scope: vec![1],
+        boxes: vec![2],
+        created: UtcMillis(1),
+        expires: UtcMillis(2),
+        version: 1,
+        mac: UNSIGNED,
+    };
+    check(
+        token,
+        &[
+            |row| row.key_id = KeyId::parse("token-02").unwrap(),
+            |row| row.token_id = TokenId::from_bytes([7; 16]),
+            |row| row.org_id = OTHER,
+            |row| row.user_id = UserId::from_bytes([8; 16]),
+            |row| row.key_hash[31] ^= 1,
+            |row| row.scope.push(1),
+            |row| row.boxes.clear(),
+            |row| std::mem::swap(&mut row.scope, &mut row.boxes),
+            |row| row.created.0 = 2,
+            |row| row.expires.0 = 3,
+            |row| std::mem::swap(&mut row.created, &mut row.expires),
             |row| row.version = 2,
         ],
     );

@@ -1,5 +1,6 @@
 //! Opens a version of a value with the user secret.
 
+use hardened_crypto::data_key::DataKey;
 use hardened_crypto::payload;
 use hardened_crypto::user_secret::Kek;
 use secrecy::SecretSlice;
@@ -90,15 +91,25 @@ impl Vault {
         kek: &Kek,
     ) -> Result<OpenedValue, VaultError> {
         let data_key = self.data_key(holder, read.into(), ring, kek)?;
+        self.open_with(&data_key, holder, read)
+    }
+
+    /// Opens an authenticated version with its data key.
+    pub(in crate::vault) fn open_with(
+        &self,
+        data_key: &DataKey,
+        holder: Holder,
+        read: &ValueRead,
+    ) -> Result<OpenedValue, VaultError> {
         let row = &read.version;
         let place = payload_place(
             holder.owner,
             Record::value(row.record_id),
             row.value_version,
         );
-        let open_label = |sealed: &Vec<u8>| payload::open_label(&data_key, &place, sealed);
+        let open_label = |sealed: &Vec<u8>| payload::open_label(data_key, &place, sealed);
         Ok(OpenedValue {
-            value: payload::open(&data_key, &place, &row.payload).map_err(stored("a value"))?,
+            value: payload::open(data_key, &place, &row.payload).map_err(stored("a value"))?,
             metadata: row
                 .metadata_box
                 .as_ref()
