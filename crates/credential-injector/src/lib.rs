@@ -61,5 +61,5 @@ pub use strip::{
     CONTROL_HEADERS, carries_own_key, is_control_header, is_hop_by_hop, strip_request,
     strip_response, strip_trailers,
 };
-pub use target::{TARGET_BYTES_MAX, Target};
+pub use target::{BASE_URL_PREFIX, TARGET_BYTES_MAX, Target};
 pub use template::{TEMPLATE_BYTES_MAX, Template};

@@ -21,6 +21,9 @@ use crate::{Host, Scheme, SchemePolicy, TargetError};
 /// The longest target URL in bytes.
 pub const TARGET_BYTES_MAX: usize = 8 * 1024;
 
+/// What a path of the base-URL door begins with.
+pub const BASE_URL_PREFIX: &str = "/to/";
+
 /// Where a request goes: scheme, host, port, path and query.
 ///
 /// ```
@@ -93,17 +96,22 @@ impl Target {
         Ok(target)
     }
 
-    /// Reads a target whose scheme nobody wrote: `host[:port]`, then path and query as in
-    /// [`Target::from_parts`]. The policy chooses the scheme, see [`SchemePolicy::scheme_of`].
+    /// Reads path and query of a request to the base-URL door: [`BASE_URL_PREFIX`], then
+    /// `host[:port]`, then path and query as they are sent. Nobody wrote a scheme: the policy
+    /// chooses it, see [`SchemePolicy::scheme_of`].
     ///
     /// # Errors
     ///
     /// As [`Target::parse`].
-    pub fn without_scheme(
-        authority: &str,
+    pub fn parse_base_url(
         path_and_query: &str,
         policy: &SchemePolicy,
     ) -> Result<Self, TargetError> {
+        let rest = path_and_query
+            .strip_prefix(BASE_URL_PREFIX)
+            .ok_or(TargetError::NotAbsolute)?;
+        let authority_end = rest.find(['/', '?']).unwrap_or(rest.len());
+        let (authority, path_and_query) = rest.split_at(authority_end);
         check_text(authority)?;
         let (host, port) = parse_host_port(authority)?;
         let scheme = policy.scheme_of(&host, port);

@@ -17,6 +17,7 @@ use std::{fmt, sync::Arc};
 const USERS_PAGE: u32 = 1_000;
 
 pub(crate) const X_USER_SECRET: HeaderName = HeaderName::from_static("x-user-secret");
+pub(crate) const X_PROXY_MASTER_KEY: HeaderName = HeaderName::from_static("x-proxy-master-key");
 const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 pub(crate) const X_NEW_USER_SECRET: HeaderName = HeaderName::from_static("x-new-user-secret");
 

@@ -7,7 +7,7 @@ use crate::{
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use reqwest::{Method, header};
+use reqwest::{Method, RequestBuilder, header};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, Zeroizing};
@@ -104,17 +104,17 @@ impl Client {
             .await
     }
 
+    /// Reads the current version of a value with an access token as the client's key.
+    ///
+    /// # Errors
+    /// [`ClientError::Refused`] with `not_found`, `out_of_scope` or `token_outdated`.
+    pub async fn read_granted(&self, key: &str) -> Result<Value, ClientError> {
+        value(self.request(Method::GET, &path(key))).await
+    }
+
     async fn read_path(&self, path: &str, secret: &SecretString) -> Result<Value, ClientError> {
         let request = self.request(Method::GET, path);
-        let mut body: GetBody = json(request.header(X_USER_SECRET, sensitive(secret)?)).await?;
-        let bytes = STANDARD.decode(&body.value_b64).map(Zeroizing::new);
-        body.value_b64.zeroize();
-        Ok(Value {
-            bytes: bytes.map_err(|_| ClientError::Answer("a value that is not base64"))?,
-            version: body.version,
-            created_utc: body.created_utc,
-            metadata: body.metadata,
-        })
+        value(request.header(X_USER_SECRET, sensitive(secret)?)).await
     }
 
     /// Deletes a value; with `destroy` every version is erased for good.
@@ -143,6 +143,19 @@ impl Client {
         }
         json(self.request(Method::GET, &path)).await
     }
+}
+
+/// Sends a read and decodes the answer.
+async fn value(request: RequestBuilder) -> Result<Value, ClientError> {
+    let mut body: GetBody = json(request).await?;
+    let bytes = STANDARD.decode(&body.value_b64).map(Zeroizing::new);
+    body.value_b64.zeroize();
+    Ok(Value {
+        bytes: bytes.map_err(|_| ClientError::Answer("a value that is not base64"))?,
+        version: body.version,
+        created_utc: body.created_utc,
+        metadata: body.metadata,
+    })
 }
 
 fn path(key: &str) -> String {

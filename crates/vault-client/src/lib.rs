@@ -28,10 +28,12 @@ mod error;
 mod keys;
 mod kv;
 pub mod recovery;
+mod tokens;
 mod types;
 
 pub use client::Client;
 pub use error::{ClientError, Problem};
 pub use keys::{OpenKeys, Rotation};
 pub use kv::{Expect, Write};
+pub use tokens::{NewToken, Token, TokenGrant};
 pub use types::{KeyStatus, NewOrg, NewUser, Org, OrgUser, PublicKeys, Value, Written};

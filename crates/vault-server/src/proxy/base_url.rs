@@ -5,16 +5,13 @@
 //! are the upstream's to read. A rule about paths judges the very bytes that are sent.
 //! Not here: judging (`decide`), and everything behind it, which is that of the other door.
 
-use credential_injector::{SchemePolicy, Target, TargetError};
+use credential_injector::{BASE_URL_PREFIX, SchemePolicy, Target, TargetError};
 use http::Uri;
-
-/// What the paths of this door begin with.
-pub const BASE_PREFIX: &str = "/to/";
 
 /// Whether a path is one of this door's.
 #[must_use]
 pub fn is_base(path: &str) -> bool {
-    path.starts_with(BASE_PREFIX)
+    path.starts_with(BASE_URL_PREFIX)
 }
 
 /// Reads the target.
@@ -24,20 +21,7 @@ pub fn is_base(path: &str) -> bool {
 /// escaped.
 pub fn read(uri: &Uri, schemes: &SchemePolicy) -> Result<Target, TargetError> {
     let whole = uri.path_and_query().map_or("", |whole| whole.as_str());
-    parse(whole, schemes)
-}
-
-/// Reads the target from path and query as text.
-///
-/// # Errors
-/// As [`read`].
-pub fn parse(path_and_query: &str, schemes: &SchemePolicy) -> Result<Target, TargetError> {
-    let rest = path_and_query
-        .strip_prefix(BASE_PREFIX)
-        .ok_or(TargetError::NotAbsolute)?;
-    let authority_end = rest.find(['/', '?']).unwrap_or(rest.len());
-    let (authority, path_and_query) = rest.split_at(authority_end);
-    Target::without_scheme(authority, path_and_query, schemes)
+    Target::parse_base_url(whole, schemes)
 }
 
 #[cfg(test)]
