@@ -8,6 +8,7 @@ mod crash;
 mod first_start;
 mod memory;
 mod operator;
+mod recovery;
 mod secret_offloading;
 mod support;
 mod upstream;

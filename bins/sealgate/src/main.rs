@@ -1,12 +1,15 @@
 //! Self-hosted secrets vault and credential-injecting proxy.
 //!
-//! In: flags and `SEALGATE_*` variables. Out: a running server, or files. Everything else is in
-//! `vault-server`.
+//! In: flags and `SEALGATE_*` variables. Out: a running server, files, or a client's work on a
+//! server. Everything else is in `vault-server` and `vault-client`.
 
 #![forbid(unsafe_code)]
 
 mod audit;
 mod init;
+mod recovery;
+mod remote;
+mod secret;
 mod serve;
 
 use std::process::ExitCode;
@@ -29,6 +32,12 @@ enum Command {
     Audit(audit::Audit),
     /// Run the server until SIGTERM or SIGINT, then finish the requests in flight.
     Serve(Box<serve::Serve>),
+    /// User secrets.
+    #[command(subcommand)]
+    Secret(secret::Secret),
+    /// Survive the loss of a user secret with the help of trustees.
+    #[command(subcommand)]
+    Recovery(recovery::Recovery),
 }
 
 fn main() -> ExitCode {
@@ -36,5 +45,7 @@ fn main() -> ExitCode {
         Command::Audit(audit) => audit.run(),
         Command::Init(init) => init.run(),
         Command::Serve(serve) => serve.run(),
+        Command::Secret(secret) => secret.run(),
+        Command::Recovery(recovery) => recovery.run(),
     }
 }

@@ -221,7 +221,7 @@ impl Client {
     /// # Errors
     /// [`ClientError::Refused`] with `not_found`.
     pub async fn veto_restore(&self, restore_id: &str) -> Result<(), ClientError> {
-        let path = format!("/v1/recovery/restores/{}", encode(restore_id));
+        let path = format!("/v1/recovery/restores/{}", Uuid::from_bytes(id(restore_id)?));
         send(self.request(Method::DELETE, &path)).await.map(drop)
     }
 
@@ -237,7 +237,8 @@ impl Client {
         secret: &SecretString,
         new: Option<&SecretString>,
     ) -> Result<(), ClientError> {
-        let path = format!("/v1/recovery/restores/{}/activate", encode(restore_id));
+        let restore_id = Uuid::from_bytes(id(restore_id)?);
+        let path = format!("/v1/recovery/restores/{restore_id}/activate");
         let request = self.request(Method::POST, &path);
         let mut request = request.header(X_USER_SECRET, sensitive(secret)?);
         if let Some(new) = new {
