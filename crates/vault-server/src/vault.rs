@@ -19,6 +19,7 @@ mod commit;
 pub mod credentials;
 pub mod error;
 pub mod files;
+mod hash_shares;
 mod key_uses;
 pub mod keys;
 pub mod limits;
@@ -50,6 +51,7 @@ use self::attempts::AttemptLimiter;
 use self::audit::AuditLog;
 use self::authentication::KnownKey;
 use self::clock::Clock;
+use self::hash_shares::HashShares;
 use self::key_uses::KeyUses;
 use self::limits::{
     API_KEYS_KEPT_MAX, CREDENTIALS_KEPT_MAX, TOKENS_KEPT_MAX, VaultLimits, WRONG_SECRET_USERS_MAX,
@@ -97,6 +99,7 @@ pub struct Vault {
     known_tokens: Snapshot<KeyId, KnownToken>,
     known_credentials: Snapshot<(Member, RecordId), CredentialRead>,
     key_uses: KeyUses,
+    hash_shares: HashShares,
 }
 
 impl Vault {
@@ -110,6 +113,7 @@ impl Vault {
                 WRONG_SECRET_USERS_MAX,
             ))
         };
+        let hash_shares = HashShares::new(parts.limits.hash_pool());
         let (wrong_secrets, wrong_passphrases) = (limiter(), limiter());
         Self {
             integrity: RowIntegrity::new(Arc::clone(&parts.root_keys)),
@@ -128,6 +132,7 @@ impl Vault {
             known_tokens: Snapshot::new(TOKENS_KEPT_MAX),
             known_credentials: Snapshot::new(CREDENTIALS_KEPT_MAX),
             key_uses: KeyUses::new(),
+            hash_shares,
         }
     }
 

@@ -173,6 +173,7 @@ impl UserStore for MemoryStore {
             .filter(|user| user.org_id == org_id && from.is_none_or(|from| user.user_id > from))
             .map(|user| UserAndPublicKey {
                 user: user.clone(),
+                keys: tables.user_keys.get(&(org_id, user.user_id)).cloned(),
                 pair: tables.current_pair(org_id, user.user_id),
             });
         Ok(page(rows, limit))
@@ -196,6 +197,17 @@ impl KeyStore for MemoryStore {
         let owner = ApiKeyOwner::User { org_id, user_id };
         let keys = tables.api_keys.range(after(from)).map(|(_, key)| key);
         Ok(page(keys.filter(|key| key.owner == owner).cloned(), limit))
+    }
+
+    async fn root_api_keys(
+        &self,
+        from: Option<KeyId>,
+        limit: u32,
+    ) -> Result<Page<ApiKeyRow>, StoreError> {
+        let tables = self.tables();
+        let rows = tables.api_keys.range(after(from)).map(|(_, key)| key);
+        let rows = rows.filter(|key| key.owner == ApiKeyOwner::Root).cloned();
+        Ok(page(rows, limit))
     }
 
     async fn key_ring(

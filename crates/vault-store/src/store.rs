@@ -78,6 +78,9 @@ pub struct KeyRing {
 pub struct UserAndPublicKey {
     /// The user.
     pub user: UserRow,
+    /// How the user's keys are protected, and which generation is current; `None` before the user
+    /// has keys.
+    pub keys: Option<UserKeysRow>,
     /// The key pair of the current generation; `None` before the user has keys.
     pub pair: Option<KeyPairRow>,
 }
@@ -185,6 +188,13 @@ pub trait KeyStore: Send + Sync {
         &self,
         org_id: OrgId,
         user_id: UserId,
+        after: Option<KeyId>,
+        limit: u32,
+    ) -> Result<Page<ApiKeyRow>, StoreError>;
+
+    /// API keys of root by ascending id, after `after`, expired ones too.
+    async fn root_api_keys(
+        &self,
         after: Option<KeyId>,
         limit: u32,
     ) -> Result<Page<ApiKeyRow>, StoreError>;

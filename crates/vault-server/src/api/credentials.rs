@@ -18,7 +18,7 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 use vault_store::Page;
 
-use super::input::{IdInPath, NoParameters, Parameters};
+use super::input::{IdInPath, NoBody, NoParameters, Parameters};
 use super::orgs::PageParameters;
 use super::output::no_content;
 use super::utc::Utc;
@@ -212,6 +212,8 @@ async fn show(
         (status = 403, description = "forbidden: root has no credentials"),
         (status = 404, description = "not_found"),
         (status = 409, description = "conflict: others wrote at the same time, many times"),
+        (status = 408, description = "request_timeout"),
+        (status = 413, description = "too_large"),
     ),
 )]
 async fn delete(
@@ -219,6 +221,7 @@ async fn delete(
     State(state): State<ApiState>,
     IdInPath(id): IdInPath,
     _: Parameters<NoParameters>,
+    _: NoBody,
 ) -> Result<Response, Problem> {
     state.vault.delete_credential(&caller, id.into()).await?;
     Ok(no_content())

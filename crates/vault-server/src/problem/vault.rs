@@ -108,6 +108,10 @@ impl From<VaultError> for Problem {
                 retry_after_seconds,
             } => Self::new(Code::TooManyAttempts, "Too many wrong secrets.")
                 .with_retry_after_seconds(retry_after_seconds),
+            VaultError::TooManyAtOnce => Self::new(
+                Code::TooManyAttempts,
+                "Too many secrets of this user are being checked at once.",
+            ),
             VaultError::Overloaded => {
                 Self::new(Code::Overloaded, "Too many password hashes are waiting.")
             }

@@ -186,7 +186,7 @@ pub async fn open(config: &Config) -> Result<Opened, BootstrapError> {
 
 /// Makes data directory, database and root key file, and prepares a root API key, which is
 /// shown once and there after [`Installation::complete`]. May be repeated until the first
-/// organisation exists; each time makes one more root API key, and earlier ones stay valid.
+/// organisation exists; each time the new root API key takes the place of the earlier one.
 ///
 /// # Errors
 /// [`BootstrapError`]; `AlreadyInitialised` once there is an organisation.
@@ -197,7 +197,7 @@ pub async fn init(config: &Config) -> Result<Installation, BootstrapError> {
         return Err(BootstrapError::AlreadyInitialised);
     }
     let vault = make_vault(config, database)?;
-    let (root_api_key, changes) = first_start::prepare_root_api_key(&vault)?;
+    let (root_api_key, changes) = first_start::prepare_root_api_key(&vault).await?;
     Ok(Installation {
         vault,
         changes,

@@ -99,6 +99,9 @@ pub enum VaultError {
         /// Seconds after which another attempt is looked at; at least 1.
         retry_after_seconds: u32,
     },
+    /// As many secrets of the user are being checked as may be at once.
+    #[error("too many secrets of one user at once")]
+    TooManyAtOnce,
     /// Too much work is waiting.
     #[error("too much work is waiting")]
     Overloaded,

@@ -1,6 +1,6 @@
 //! From a user secret to the key that protects a user's keys.
 //!
-//! Promise: attempts are limited before any password hash; a hash runs on the pool or not at
+//! Promise: attempts are limited before any password hash; one user never fills the pool; a hash runs on the pool or not at
 //! all, a generated secret in place; a wrong secret counts even when its sender has gone.
 
 use std::sync::Arc;
@@ -44,7 +44,7 @@ impl Vault {
         if is_generated {
             job(&mut Argon2Arena::default())
         } else {
-            self.on_hash_pool(job).await
+            self.on_hash_pool(whose, job).await
         }
     }
 
@@ -71,7 +71,7 @@ impl Vault {
         if !hashes {
             return attempt.run(&secret, &protection, &mut Argon2Arena::default());
         }
-        self.on_hash_pool(move |arena| {
+        self.on_hash_pool(whose, move |arena| {
             // Others may have failed since this one began to wait.
             attempt.check()?;
             attempt.run(&secret, &protection, arena)
@@ -79,12 +79,17 @@ impl Vault {
         .await
     }
 
+    /// Runs a hash for a user, who may have a share of the pool and no more.
     pub(crate) async fn on_hash_pool<T: Send + 'static>(
         &self,
+        whose: Member,
         job: impl FnOnce(&mut Argon2Arena) -> Result<T, VaultError> + Send + 'static,
     ) -> Result<T, VaultError> {
+        let share = self.hash_shares.take(whose)?;
         let (send, receive) = oneshot::channel();
         self.argon2.try_run(move |arena| {
+            // Given back when the job has run, or was dropped without running.
+            let _share = share;
             // Nobody waits any more: no work for them.
             if !send.is_closed() {
                 // Failing to send means the same.

@@ -189,12 +189,15 @@ impl Vault {
 
     fn checked_user(&self, found: UserAndPublicKey) -> Result<User, VaultError> {
         self.integrity.check(&found.user)?;
-        let public = match &found.pair {
-            None => None,
-            Some(pair) => {
+        let public = match (&found.keys, &found.pair) {
+            (None, None) => None,
+            (Some(keys), Some(pair)) if keys.current_generation == pair.generation => {
+                self.integrity.check(keys)?;
                 self.integrity.check(pair)?;
                 Some(public_keys(pair)?)
             }
+            // The keys name a generation that is not theirs.
+            _ => return Err(VaultError::Tampered("user_keys")),
         };
         Ok(user(found.user, public))
     }

@@ -138,3 +138,42 @@ async fn a_full_hash_queue_is_said_at_once_and_only_to_passphrases() {
     assert_eq!(read.status, 200);
     assert_eq!(api.count("user_keys"), 2, "nothing of the refused newcomer");
 }
+
+#[tokio::test]
+async fn one_user_does_not_fill_the_hash_queue() {
+    let api = Api::start_with(limits()).await;
+    let admin = api.org_with_keys("a").await;
+    let mut users = Vec::new();
+    for name in ["greedy", "other"] {
+        let user = api.add_user(&admin.key, &admin.org_id, name, false).await;
+        let user = with_secret(&user, "a passphrase");
+        api.generate(&user).await;
+        api.store_value(&user, "a", "value").await;
+        users.push(user);
+    }
+    let (release, wait) = mpsc::channel::<()>();
+    let job = move |_: &mut _| {
+        let _ = wait.recv();
+    };
+    api.argon2.try_run(job).unwrap();
+    // A share is two of one thread and four places: of five calls three are refused at once.
+    let mut calls = tokio::task::JoinSet::new();
+    for _ in 0..5 {
+        calls.spawn(api.get("/v1/kv/a").both(&users[0]).answer());
+    }
+    for _ in 0..3 {
+        let refused = calls.join_next().await.unwrap().unwrap();
+        refused.is_problem(429, "too_many_attempts");
+        assert_eq!(refused.header("retry-after"), Some("1"));
+    }
+    // There is room for somebody else, who only has to wait.
+    calls.spawn(api.get("/v1/kv/a").both(&users[1]).answer());
+    drop(release);
+    while let Some(answer) = calls.join_next().await {
+        assert_eq!(answer.unwrap().status, 200);
+    }
+    // Every share came back.
+    for user in &users {
+        assert_eq!(api.read_value(user, "a").await, "value");
+    }
+}

@@ -95,10 +95,51 @@ async fn unknown_parameters_are_refused_by_every_call() {
 }
 
 #[tokio::test]
+async fn a_body_where_none_belongs_is_refused_and_nothing_happens() {
+    let api = Api::start().await;
+    let user = api.org_with_keys("a").await;
+    api.store_value(&user, "a", "value").await;
+    api.store_value(&user, "hidden", "value").await;
+    api.delete("/v1/kv/hidden").key(&user).answer().await;
+    for (method, path) in [
+        ("DELETE", "/v1/kv/a"),
+        ("DELETE", "/v1/kv/a?destroy=true"),
+        ("POST", "/v1/kv/hidden/undelete"),
+        (
+            "DELETE",
+            "/v1/kv/a/shares/0190f5fe-7c00-7a00-8000-000000000001",
+        ),
+        (
+            "DELETE",
+            "/v1/kv/shared/0190f5fe-7c00-7a00-8000-000000000001",
+        ),
+        (
+            "DELETE",
+            "/v1/credentials/0190f5fe-7c00-7a00-8000-000000000001",
+        ),
+        ("DELETE", "/v1/apikeys/AAAAAAAA"),
+    ] {
+        for body in ["{}", " ", r#"{"destroy":false}"#] {
+            let call = api.call(method.parse().unwrap(), path).key(&user);
+            let refused = call.body(body).answer().await;
+            refused.is_problem(400, "malformed_request");
+        }
+        let call = api.call(method.parse().unwrap(), path).key(&user);
+        let refused = call.body("x".repeat(17 * 1024)).answer().await;
+        refused.is_problem(413, "too_large");
+    }
+    assert_eq!(api.read_value(&user, "a").await, "value");
+    let hidden = api.get("/v1/kv/hidden").both(&user).answer().await;
+    hidden.is_problem(404, "not_found");
+}
+
+#[tokio::test]
 async fn arrays_are_not_taken_for_documents() {
     let api = Api::start().await;
     let user = api.org_with_keys("a").await;
     let users = format!("/admin/orgs/{}/users", user.org_id);
+    let one_user = format!("{users}/{}", user.user_id);
+    let rotate = format!("{one_user}/apikey/rotate");
     let before = [
         api.count("vault_values"),
         api.count("users"),
@@ -109,6 +150,22 @@ async fn arrays_are_not_taken_for_documents() {
         ("PUT", "/v1/kv/a", r#" ["AA==",null,null]"#, &user.key),
         ("POST", "/v1/kv/a/rollback", "[1]", &user.key),
         ("POST", "/v1/kv/batch-get", r#"[["a"]]"#, &user.key),
+        (
+            "POST",
+            "/v1/kv/a/shares",
+            r#"["0190f5fe-7c00-7a00-8000-000000000001","read"]"#,
+            &user.key,
+        ),
+        (
+            "POST",
+            "/v1/credentials",
+            r#"["n","a.example","v"]"#,
+            &user.key,
+        ),
+        ("POST", "/v1/apikeys", r#"[["read"]]"#, &user.key),
+        ("POST", "/v1/apikeys", "[]", &user.key),
+        ("PATCH", &one_user, r#"["renamed"]"#, &user.key),
+        ("POST", &rotate, "[60]", &user.key),
         ("POST", "/admin/orgs", r#"["arr"]"#, &api.root),
         ("POST", &users, r#"["arr",true]"#, &user.key),
     ] {

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::json;
 use vault_server::Config;
 use vault_server::vault::bootstrap::{self, BootstrapError, DATABASE_FILE_NAME};
-use vault_store::{OpenMode, SqliteStore};
+use vault_store::{KeyStore, OpenMode, SqliteStore};
 
 use super::api_support::{Api, Calls};
 
@@ -212,7 +212,22 @@ async fn init_is_for_vaults_that_are_not_in_use() {
     assert_eq!(shown.matches("sgk_").count(), 1);
     first.complete().await.unwrap();
     let again = bootstrap::init(&config).await.unwrap();
-    assert_ne!(*shown, *again.text());
+    let shown_again = again.text();
+    assert_ne!(*shown, *shown_again);
+    again.complete().await.unwrap();
+    // Of both keys the second one is left.
+    let id = |text: &str| {
+        let key = text
+            .split_whitespace()
+            .find(|word| word.starts_with("sgk_"));
+        key.unwrap()[4..12].to_owned()
+    };
+    let database = directory.path().join(DATABASE_FILE_NAME);
+    let store = SqliteStore::open(database, OpenMode::MustExist).unwrap();
+    let left = store.root_api_keys(None, 9).await.unwrap().rows;
+    let left: Vec<_> = left.iter().map(|key| key.key_id.as_str()).collect();
+    assert_eq!(left, [id(&shown_again)]);
+    drop(store);
     let in_use = tempfile::tempdir().unwrap();
     drop(complete(&dev(in_use.path())).await);
     let refused = bootstrap::init(&Config::new(in_use.path())).await;

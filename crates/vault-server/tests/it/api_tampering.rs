@@ -25,6 +25,10 @@ enum Touch {
     BobMe,
     /// Bob reads `one`, which he does not own.
     BobRead,
+    /// Bob lists his colleagues.
+    Colleagues,
+    /// Alice lists the users whom she administers.
+    Users,
     /// Root lists organisations.
     Orgs,
 }
@@ -89,6 +93,11 @@ impl Scene {
             }
             Touch::BobMe => api.get("/v1/users/me").key(&self.bob),
             Touch::BobRead => api.get("/v1/kv/one").key(&self.bob),
+            Touch::Colleagues => api.get("/v1/users/org").key(&self.bob),
+            Touch::Users => {
+                let path = format!("/admin/orgs/{}/users", self.alice.org_id);
+                api.get(&path).key(&self.alice)
+            }
             Touch::Orgs => api.get("/admin/orgs").header("X-Api-Key", &api.root),
         };
         call.header("X-User-Secret", secret).answer().await
@@ -119,6 +128,8 @@ async fn untouched_everything_works() {
         Touch::Write,
         Touch::List,
         Touch::BobMe,
+        Touch::Colleagues,
+        Touch::Users,
         Touch::Orgs,
     ] {
         let answer = scene.touch(touch, &secret).await;
@@ -142,7 +153,16 @@ async fn public_keys_cannot_be_swapped() {
                   WHERE user_id = :alice";
     check(halves, &[Touch::Read, Touch::Rekey]).await;
     let generation = "UPDATE user_keys SET current_generation = 2 WHERE user_id = :alice";
-    check(generation, &[Touch::Write]).await;
+    check(generation, &[Touch::Write, Touch::Colleagues, Touch::Users]).await;
+    for sql in [
+        "UPDATE user_keys SET secret_version = 2 WHERE user_id = :alice",
+        "DELETE FROM user_keys WHERE user_id = :alice; INSERT INTO user_keys \
+         SELECT :alice, org_id, protection, secret_version, account_key_box, current_generation, \
+         version, mac_key, mac FROM user_keys WHERE user_id = :bob",
+        "DELETE FROM key_pairs WHERE user_id = :alice",
+    ] {
+        check(sql, &[Touch::Colleagues, Touch::Users]).await;
+    }
 }
 
 #[tokio::test]

@@ -448,3 +448,25 @@ async fn names_are_listed_in_pages_that_join_up() {
         refused.answer().await.is_problem(400, "malformed_request");
     }
 }
+
+#[tokio::test]
+async fn undelete_honours_its_precondition() {
+    let api = Api::start().await;
+    let user = api.org_with_keys("a").await;
+    api.store_value(&user, "a", "one").await;
+    api.store_value(&user, "a", "two").await;
+    api.delete("/v1/kv/a").key(&user).answer().await;
+    for (header, value, status) in [
+        ("If-Match", "\"1\"", 412),
+        ("If-None-Match", "*", 412),
+        ("If-None-Match", "\"2\"", 412),
+        ("If-Match", "2", 400),
+        ("If-Match", "\"2\"", 200),
+    ] {
+        let call = api.post("/v1/kv/a/undelete").key(&user);
+        let answer = call.header(header, value).answer().await;
+        assert_eq!(answer.status, status, "{header}: {value}: {answer:?}");
+        let read = api.get("/v1/kv/a").both(&user).answer().await;
+        assert_eq!(read.status == 200, status == 200, "{header}: {value}");
+    }
+}

@@ -63,11 +63,13 @@ pub async fn users_are_kept_and_listed_by_organisation(store: SharedStore) {
     store.commit(keys.into()).await.expect("keys");
     let first = UserAndPublicKey {
         user: sample::user(1, 1),
+        keys: None,
         pair: None,
     };
     let pair = Some(sample::key_pair(1, 2, 2, 1));
     let second = UserAndPublicKey {
         user: sample::user(1, 2),
+        keys: Some(sample::user_keys(1, 2, 1, 2)),
         pair,
     };
     let page = store
@@ -235,6 +237,7 @@ pub async fn api_keys_are_listed_by_user(store: SharedStore) {
         (3, Some((1, 2))),
         (2, Some((1, 1))),
         (5, Some((2, 3))),
+        (6, None),
     ] {
         let key = sample::api_key(number, owner);
         store
@@ -256,4 +259,13 @@ pub async fn api_keys_are_listed_by_user(store: SharedStore) {
         .await
         .expect("a page");
     assert_eq!((page.rows.as_slice(), page.more), (&keys[1..], false));
+
+    let of_root = [sample::api_key(1, None), sample::api_key(6, None)];
+    let page = store.root_api_keys(None, 9).await.expect("a page");
+    assert_eq!((page.rows.as_slice(), page.more), (&of_root[..], false));
+    let page = store.root_api_keys(None, 1).await.expect("a page");
+    assert_eq!((page.rows.as_slice(), page.more), (&of_root[..1], true));
+    let after = Some(sample::key_id(1));
+    let page = store.root_api_keys(after, 1).await.expect("a page");
+    assert_eq!((page.rows.as_slice(), page.more), (&of_root[1..], false));
 }

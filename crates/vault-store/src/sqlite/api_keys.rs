@@ -18,6 +18,10 @@ const ONE: &str = "SELECT a.key_id, a.org_id, a.user_id, a.key_hash, a.created, 
 const LIST: &str = "SELECT key_id, org_id, user_id, key_hash, created, expires, version, mac_key, \
     mac FROM api_keys WHERE org_id = ?2 AND user_id = ?3 AND key_id > ?4 ORDER BY key_id LIMIT ?1";
 
+const LIST_ROOT: &str = "SELECT key_id, org_id, user_id, key_hash, created, expires, version, \
+    mac_key, mac FROM api_keys WHERE org_id IS NULL AND user_id IS NULL AND key_id > ?2 \
+    ORDER BY key_id LIMIT ?1";
+
 const INSERT: &str = "INSERT INTO api_keys \
     (key_id, org_id, user_id, key_hash, created, expires, version, mac_key, mac) \
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
@@ -53,6 +57,15 @@ pub(super) fn list(
 ) -> Result<Page<ApiKeyRow>, StoreError> {
     let after = after.as_ref().map_or("", KeyId::as_str);
     query::page(db, LIST, limit, params![org_id, user_id, after], decode)
+}
+
+pub(super) fn list_root(
+    db: &Connection,
+    after: Option<KeyId>,
+    limit: u32,
+) -> Result<Page<ApiKeyRow>, StoreError> {
+    let after = after.as_ref().map_or("", KeyId::as_str);
+    query::page(db, LIST_ROOT, limit, params![after], decode)
 }
 
 pub(super) fn insert(db: &Connection, row: &ApiKeyRow) -> Result<(), StoreError> {

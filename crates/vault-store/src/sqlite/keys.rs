@@ -11,6 +11,8 @@ use crate::ids::{OrgId, UserId};
 use crate::rows::{FIRST_VERSION, KeyPairRow, UserKeysRow};
 use crate::store::KeyRing;
 
+/// Columns that [`decode_keys`] takes.
+pub(super) const KEYS_WIDTH: usize = 9;
 /// Columns that [`decode_pair`] takes.
 pub(super) const PAIR_WIDTH: usize = 10;
 
@@ -180,7 +182,7 @@ fn run_pair(db: &Connection, sql: &str, pair: &KeyPairRow) -> rusqlite::Result<u
     query::execute(db, sql, values)
 }
 
-fn decode_keys(columns: &mut Columns<'_, '_>) -> rusqlite::Result<UserKeysRow> {
+pub(super) fn decode_keys(columns: &mut Columns<'_, '_>) -> rusqlite::Result<UserKeysRow> {
     Ok(UserKeysRow {
         user_id: columns.take()?,
         org_id: columns.take()?,

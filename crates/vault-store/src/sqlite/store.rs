@@ -65,6 +65,16 @@ impl KeyStore for SqliteStore {
             .await
     }
 
+    async fn root_api_keys(
+        &self,
+        after: Option<KeyId>,
+        limit: u32,
+    ) -> Result<Page<ApiKeyRow>, StoreError> {
+        self.readers
+            .run(move |db| api_keys::list_root(db, after, limit))
+            .await
+    }
+
     async fn key_ring(
         &self,
         org_id: OrgId,

@@ -21,7 +21,8 @@ const ONE: &str = "SELECT user_id, org_id, name, is_admin, disabled, created, ve
     FROM users WHERE org_id = ?1 AND user_id = ?2";
 
 const LIST: &str = "SELECT u.user_id, u.org_id, u.name, u.is_admin, u.disabled, u.created, \
-    u.version, u.mac_key, u.mac, p.user_id, p.org_id, p.generation, p.public_key, p.ecc_box, \
+    u.version, u.mac_key, u.mac, k.user_id, k.org_id, k.protection, k.secret_version, \
+    k.account_key_box, k.current_generation, k.version, k.mac_key, k.mac, p.user_id, p.org_id, p.generation, p.public_key, p.ecc_box, \
     p.kyber_box, p.created, p.version, p.mac_key, p.mac FROM users u \
     LEFT JOIN user_keys k ON k.org_id = u.org_id AND k.user_id = u.user_id \
     LEFT JOIN key_pairs p ON p.org_id = k.org_id AND p.user_id = k.user_id \
@@ -55,6 +56,7 @@ pub(super) fn list(
     query::page(db, LIST, limit, params![org_id, after], |columns| {
         Ok(UserAndPublicKey {
             user: decode(columns)?,
+            keys: columns.joined(keys::KEYS_WIDTH, keys::decode_keys)?,
             pair: columns.joined(keys::PAIR_WIDTH, keys::decode_pair)?,
         })
     })

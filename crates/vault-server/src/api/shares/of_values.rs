@@ -18,7 +18,7 @@ use super::{
     InboundShareDocument, InboxParameters, NewShareDocument, RevokeParameters, ShareDocument,
     ShareInPath, ShareListParameters, inbox,
 };
-use crate::api::input::{KeyInPath, NoParameters, Parameters};
+use crate::api::input::{KeyInPath, NoBody, NoParameters, Parameters};
 use crate::api::media_type::{self, Form};
 use crate::api::output::{no_content, secret_answer, secret_json};
 use crate::api::utc::Utc;
@@ -151,6 +151,8 @@ async fn list(
         (status = 404, description = "not_found: also expired and revoked"),
         (status = 409, description = "conflict"),
         (status = 429, description = "too_many_attempts"),
+        (status = 408, description = "request_timeout"),
+        (status = 413, description = "too_large"),
     ),
 )]
 async fn revoke(
@@ -160,6 +162,7 @@ async fn revoke(
     ShareInPath(share_id): ShareInPath,
     Parameters(parameters): Parameters<RevokeParameters>,
     secret: Result<UserSecret, Problem>,
+    _: NoBody,
 ) -> Result<Response, Problem> {
     let vault = &state.vault;
     if !parameters.rekey {
@@ -252,6 +255,8 @@ async fn get(
         (status = 403, description = "forbidden: nothing is shared with root"),
         (status = 404, description = "not_found: also expired, revoked, and another's"),
         (status = 409, description = "conflict"),
+        (status = 408, description = "request_timeout"),
+        (status = 413, description = "too_large"),
     ),
 )]
 async fn leave(
@@ -259,6 +264,7 @@ async fn leave(
     State(state): State<ApiState>,
     ShareInPath(share_id): ShareInPath,
     _: Parameters<NoParameters>,
+    _: NoBody,
 ) -> Result<Response, Problem> {
     let kind = RecordKind::Value;
     state.vault.leave_share(&caller, kind, share_id).await?;

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::write::{WrittenDocument, written_answer};
-use crate::api::input::{KeyInPath, NoParameters, Parameters};
+use crate::api::input::{KeyInPath, NoBody, NoParameters, Parameters};
 use crate::api::output::no_content;
 use crate::api::{ApiState, conditions};
 use crate::problem::Problem;
@@ -37,8 +37,10 @@ pub struct DeleteParameters {
         (status = 400, description = "malformed_request, tampered"),
         (status = 403, description = "forbidden: root has no values"),
         (status = 404, description = "not_found: also deleted and expired, unless it shall be erased"),
+        (status = 408, description = "request_timeout"),
         (status = 409, description = "conflict"),
         (status = 412, description = "precondition_failed"),
+        (status = 413, description = "too_large"),
     ),
 )]
 pub(super) async fn delete(
@@ -47,6 +49,7 @@ pub(super) async fn delete(
     KeyInPath(name): KeyInPath,
     Parameters(parameters): Parameters<DeleteParameters>,
     headers: HeaderMap,
+    _: NoBody,
 ) -> Result<Response, Problem> {
     let precondition = conditions::precondition(&headers)?;
     let vault = &state.vault;
@@ -61,13 +64,19 @@ pub(super) async fn delete(
 /// Brings a hidden value back with all its versions.
 #[utoipa::path(
     post, path = "/v1/kv/{key}/undelete", operation_id = "undeleteValue", tag = "values",
-    params(("key" = String, Path, description = "The name, percent-encoded")),
+    params(
+        ("key" = String, Path, description = "The name, percent-encoded"),
+        ("If-Match" = Option<String>, Header, description = "Versions in quotes, one of which must be the hidden one"),
+    ),
     responses(
         (status = 200, description = "The current version, visible again", body = WrittenDocument, headers(("ETag" = String, description = "The version in quotes"))),
         (status = 400, description = "malformed_request, tampered"),
         (status = 403, description = "forbidden: root has no values"),
         (status = 404, description = "not_found: also expired and destroyed"),
+        (status = 408, description = "request_timeout"),
         (status = 409, description = "conflict"),
+        (status = 412, description = "precondition_failed"),
+        (status = 413, description = "too_large"),
     ),
 )]
 pub(super) async fn undelete(
@@ -75,7 +84,11 @@ pub(super) async fn undelete(
     State(state): State<ApiState>,
     KeyInPath(name): KeyInPath,
     _: Parameters<NoParameters>,
+    headers: HeaderMap,
+    _: NoBody,
 ) -> Result<Response, Problem> {
-    let back = state.vault.undelete_value(&caller, &name).await?;
+    let precondition = conditions::precondition(&headers)?;
+    let vault = &state.vault;
+    let back = vault.undelete_value(&caller, &name, &precondition).await?;
     Ok(written_answer(StatusCode::OK, &name, back))
 }

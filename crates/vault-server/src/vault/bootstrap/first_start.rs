@@ -3,11 +3,12 @@
 use hardened_crypto::user_secret::UserSecret;
 use secrecy::SecretString;
 use vault_store::rows::ApiKeyOwner;
-use vault_store::{Change, ChangeSet};
+use vault_store::{Change, ChangeSet, Page};
 
 use crate::vault::Vault;
 use crate::vault::access::Member;
 use crate::vault::error::{VaultError, made};
+use crate::vault::limits::LIST_LIMIT_MAX;
 
 /// What the organisation and the user of a development server are called.
 const DEV_NAME: &str = "dev";
@@ -55,8 +56,25 @@ impl FirstKeys {
     }
 }
 
-/// A root API key, and the change set that is still to be committed.
-pub(super) fn prepare_root_api_key(vault: &Vault) -> Result<(SecretString, ChangeSet), VaultError> {
+/// A root API key, and the change set that is still to be committed. Earlier ones end with it.
+pub(super) async fn prepare_root_api_key(
+    vault: &Vault,
+) -> Result<(SecretString, ChangeSet), VaultError> {
     let (row, key) = vault.new_api_key(ApiKeyOwner::Root)?;
-    Ok((key, ChangeSet::new().with(Change::InsertApiKey(row))))
+    let mut changes = ChangeSet::new();
+    let mut after = None;
+    loop {
+        let Page { rows, more } = vault.store.root_api_keys(after, LIST_LIMIT_MAX).await?;
+        after = rows.last().map(|old| old.key_id);
+        for old in rows {
+            changes.push(Change::DeleteApiKey {
+                key_id: old.key_id,
+                expected_version: old.version,
+            });
+        }
+        if !more {
+            break;
+        }
+    }
+    Ok((key, changes.with(Change::InsertApiKey(row))))
 }

@@ -37,7 +37,7 @@ impl Vault {
         if is_generated {
             job(&mut Argon2Arena::default())
         } else {
-            self.on_hash_pool(job).await
+            self.on_hash_pool(owner, job).await
         }
     }
 
@@ -72,7 +72,7 @@ impl Vault {
                 .map_err(|error| wrong(attempt.failed(error)))
         };
         if hashes {
-            self.on_hash_pool(unlock).await
+            self.on_hash_pool(owner, unlock).await
         } else {
             unlock(&mut Argon2Arena::default())
         }

@@ -44,15 +44,16 @@ impl Vault {
     /// Brings a hidden value back. Leaves one alone that is not hidden.
     ///
     /// # Errors
-    /// `NotFound` when there is none, or it expired meanwhile; `Conflict` when others were
-    /// faster many times.
+    /// `NotFound` when there is none, or it expired meanwhile; `PreconditionFailed`; `Conflict`
+    /// when others were faster many times.
     pub async fn undelete_value(
         &self,
         caller: &Principal,
         name: &ValueName,
+        precondition: &Precondition,
     ) -> Result<Written, VaultError> {
         let owner = access::member(caller)?;
-        let attempt = || self.try_undelete(owner, name);
+        let attempt = || self.try_undelete(owner, name, precondition);
         self.turns.retry((owner, name.as_str()), attempt).await
     }
 
@@ -99,7 +100,12 @@ impl Vault {
         Ok(())
     }
 
-    async fn try_undelete(&self, owner: Member, name: &ValueName) -> Result<Written, VaultError> {
+    async fn try_undelete(
+        &self,
+        owner: Member,
+        name: &ValueName,
+        precondition: &Precondition,
+    ) -> Result<Written, VaultError> {
         let now = self.clock.utc();
         let row = self.value_row(owner, name).await?;
         let row = row.ok_or(VaultError::NotFound)?;
@@ -112,6 +118,9 @@ impl Vault {
             return Err(VaultError::NotFound);
         }
         let version = back.current_version;
+        if !precondition.holds(Some(version)) {
+            return Err(VaultError::PreconditionFailed);
+        }
         let read = super::stored_name(owner, name);
         let read = self.store.read_value(read, Some(version), owner.user_id);
         let version_row = read.await?.ok_or(VaultError::Conflict)?.version;
