@@ -111,3 +111,32 @@ async fn signals_end_the_server_without_an_error() {
         assert!(server.signal(signal).success(), "{signal}");
     }
 }
+
+#[tokio::test]
+async fn serve_bootstraps_an_empty_directory_from_the_environment() {
+    let parent = tempfile::tempdir().unwrap();
+    let (data, key) = (parent.path().join("data"), parent.path().join("admin.key"));
+    let arguments = [
+        "serve",
+        "--listen",
+        "127.0.0.1:0",
+        "--bootstrap-organisation",
+        "acme",
+        "--bootstrap-admin",
+        "ada",
+        "--bootstrap-admin-api-key-file",
+        key.to_str().unwrap(),
+    ];
+    let mut seen = Vec::new();
+    for _ in 0..2 {
+        let server = Sealgate::start(&data, &arguments);
+        let api_key = std::fs::read_to_string(&key).unwrap();
+        let users = server.client(api_key.trim()).org_users().await.unwrap();
+        assert_eq!(users.len(), 1);
+        assert!(users[0].is_admin && users[0].name == "ada");
+        assert!(!server.log().contains(api_key.trim()));
+        seen.push((api_key, users[0].user_id.clone()));
+        assert!(server.terminate().success());
+    }
+    assert_eq!(seen[0], seen[1]);
+}

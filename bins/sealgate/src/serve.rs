@@ -9,8 +9,8 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use vault_server::config::SubstringPatterns;
 use vault_server::config::{
-    AuditConfig, Config, ConfigError, DATA_DIR_DEFAULT, Egress, LISTEN_DEFAULT, Limits, LogFormat,
-    RootKeySource, TlsFiles, defaults,
+    AuditConfig, BootstrapSource, Config, ConfigError, DATA_DIR_DEFAULT, Egress, FirstOrg,
+    LISTEN_DEFAULT, Limits, LogFormat, RootKeySource, TlsFiles, defaults,
 };
 use vault_server::vault::audit::WhenUnavailable;
 use vault_server::vault::limits::{self as vault_limits, VaultLimits};
@@ -79,6 +79,9 @@ pub(crate) struct Serve {
     audit: AuditArgs,
 
     #[command(flatten)]
+    bootstrap: BootstrapArgs,
+
+    #[command(flatten)]
     egress: EgressArgs,
 
     #[command(flatten)]
@@ -115,6 +118,67 @@ enum Unrecorded {
     Refuse,
     /// They are served, and may stay without an entry.
     Serve,
+
+/// What a start on an empty data directory makes, once. Later starts change nothing.
+///
+/// A key file that exists holds the API key to use and must have mode 0600; one that does not
+/// exist is made, with a new key. Secrets themselves are never given here.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "First start")]
+struct BootstrapArgs {
+    /// JSON file with organisation, admin, adminApiKeyFile and, if wanted, rootApiKeyFile.
+    #[arg(long, env = "SEALGATE_BOOTSTRAP_FILE", conflicts_with_all = ["bootstrap_organisation", "dev"])]
+    bootstrap_file: Option<PathBuf>,
+
+    /// Name of the first organisation.
+    #[arg(
+        long,
+        env = "SEALGATE_BOOTSTRAP_ORGANISATION",
+        requires = "bootstrap_admin",
+        conflicts_with = "dev"
+    )]
+    bootstrap_organisation: Option<String>,
+
+    /// Name of its admin.
+    #[arg(
+        long,
+        env = "SEALGATE_BOOTSTRAP_ADMIN",
+        requires = "bootstrap_admin_api_key_file"
+    )]
+    bootstrap_admin: Option<String>,
+
+    /// File of the admin's API key: read if it exists, made otherwise.
+    #[arg(
+        long,
+        env = "SEALGATE_BOOTSTRAP_ADMIN_API_KEY_FILE",
+        requires = "bootstrap_organisation"
+    )]
+    bootstrap_admin_api_key_file: Option<PathBuf>,
+
+    /// File of the root API key, in the same way; without it root gets no key.
+    #[arg(
+        long,
+        env = "SEALGATE_BOOTSTRAP_ROOT_API_KEY_FILE",
+        requires = "bootstrap_organisation"
+    )]
+    bootstrap_root_api_key_file: Option<PathBuf>,
+}
+
+impl BootstrapArgs {
+    fn into_source(self) -> Option<BootstrapSource> {
+        let given = || {
+            Some(FirstOrg {
+                organisation: self.bootstrap_organisation?,
+                admin: self.bootstrap_admin?,
+                admin_api_key_file: self.bootstrap_admin_api_key_file?,
+                root_api_key_file: self.bootstrap_root_api_key_file,
+            })
+        };
+        match self.bootstrap_file {
+            Some(file) => Some(BootstrapSource::File(file)),
+            None => given().map(BootstrapSource::Given),
+        }
+    }
 }
 
 /// Where proxied requests may go.
@@ -282,6 +346,7 @@ impl Serve {
             config.root_key = source;
         }
         config.audit = self.audit.into_config();
+        config.bootstrap = self.bootstrap.into_source();
         config.egress = self.egress.into_egress();
         config.limits = self.limits.into_limits();
         config.vault = self.vault.into_limits();

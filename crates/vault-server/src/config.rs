@@ -8,10 +8,12 @@
 //! Not here: reading flags (`bins/sealgate`) and reading the files that are named here.
 
 mod audit;
+mod bootstrap;
 mod egress;
 mod limits;
 
 pub use audit::AuditConfig;
+pub use bootstrap::{BootstrapSource, FirstOrg};
 pub use credential_injector::{EchoScrub, SubstringPatterns};
 pub use egress::{ClientIdentity, Egress};
 pub use limits::{Limits, defaults};
@@ -42,6 +44,8 @@ pub struct Config {
     pub root_key: RootKeySource,
     /// Development rules: loopback listener only, loopback targets allowed, first-start bootstrap.
     pub dev: bool,
+    /// What a start on an empty data directory makes; without it such a start is refused.
+    pub bootstrap: Option<BootstrapSource>,
     /// Certificate chain and key of the listener; plain HTTP when absent.
     pub tls: Option<TlsFiles>,
     /// Threads, each with its own runtime and listener; `None` is one per core.
@@ -93,6 +97,9 @@ pub enum ConfigError {
     /// Development rules are only safe where nobody else can connect.
     #[error("development mode binds to a loopback address only, not to {0}")]
     DevOnPublicAddress(SocketAddr),
+    /// Development mode makes an organisation of its own.
+    #[error("development mode and a bootstrap exclude each other")]
+    DevAndBootstrap,
     /// One half of a certificate and key pair.
     #[error("a TLS certificate and its key must be given together")]
     HalfTlsPair,
@@ -114,6 +121,7 @@ impl Config {
             root_key: RootKeySource::File(data_dir.join(ROOT_KEY_FILE_NAME)),
             data_dir,
             dev: false,
+            bootstrap: None,
             tls: None,
             workers: None,
             limits: Limits::default(),
@@ -139,6 +147,9 @@ impl Config {
     pub fn validate(&self) -> Result<(), ConfigError> {
         if self.dev && !self.listen.ip().is_loopback() {
             return Err(ConfigError::DevOnPublicAddress(self.listen));
+        }
+        if self.dev && self.bootstrap.is_some() {
+            return Err(ConfigError::DevAndBootstrap);
         }
         if self.workers.is_some_and(|n| n == 0 || n > WORKERS_MAX) {
             return Err(ConfigError::Workers);

@@ -3,13 +3,16 @@
 //! In: a [`Config`]. Out: a [`Vault`] over its SQLite file, and, when something was made, the
 //! secrets that are shown this once.
 //!
-//! Promise: a database is only ever made by [`init`] and in development mode; a mistyped path
-//! is an error and never an empty vault. The root key is never in the database, and never made
+//! Promise: a database is only ever made by [`init`], in development mode, and where the
+//! configuration describes a first start; without these a mistyped path is an error and never an
+//! empty vault. The root key is never in the database, and never made
 //! anew beside a database that is in use. A first start is one change set, committed once its
 //! secrets have been shown: after a failure before that the next start starts over.
 
+mod first_org;
 mod first_start;
 mod greeting;
+mod owner_file;
 mod root_key;
 
 pub use greeting::Greeting;
@@ -34,7 +37,7 @@ use super::clock::{Clock, SystemClock};
 use super::error::VaultError;
 use super::row_integrity::RowIntegrity;
 use super::{Vault, VaultParts};
-use crate::config::{Config, RootKeySource};
+use crate::config::{BootstrapSource, Config, RootKeySource};
 
 /// Name of the database file inside the data directory.
 pub const DATABASE_FILE_NAME: &str = "sealgate.db";
@@ -46,7 +49,7 @@ const DATA_DIR_MODE: u32 = 0o700;
 #[non_exhaustive]
 pub enum BootstrapError {
     /// There is no database, and this is not the way to make one.
-    #[error("there is no database in the data directory; `sealgate init` makes one")]
+    #[error("there is no database in the data directory; `sealgate init` or a bootstrap makes one")]
     DatabaseMissing,
     /// The database is in use already, with an organisation in it.
     #[error("the data directory holds a database that is in use already")]
@@ -69,6 +72,21 @@ pub enum BootstrapError {
     /// The root key has another form.
     #[error("the root key is unreadable: {0}")]
     RootKeyUnreadable(hardened_crypto::Error),
+    /// The file that describes a first start cannot be read.
+    #[error("cannot read the bootstrap file: {0}")]
+    BootstrapFile(io::Error),
+    /// The file that describes a first start has another form.
+    #[error("the bootstrap file is not a JSON object of the known fields")]
+    BootstrapUnreadable,
+    /// The file of a first API key cannot be read or made.
+    #[error("cannot use the file of an API key: {0}")]
+    ApiKeyFile(io::Error),
+    /// Others than its owner may read or write the file of a first API key.
+    #[error("the file of an API key must be for its owner alone (mode 0600)")]
+    ApiKeyExposed,
+    /// The file of a first API key holds something else.
+    #[error("the file of an API key does not hold one")]
+    ApiKeyUnreadable,
     /// The database was made with another root key.
     #[error("the root key is not the one that this database was made with")]
     RootKeyMismatch,
@@ -157,6 +175,9 @@ pub fn root_keys(source: &RootKeySource) -> Result<RootKeyring, BootstrapError> 
 /// # Errors
 /// [`BootstrapError`].
 pub async fn open(config: &Config) -> Result<Opened, BootstrapError> {
+    if let Some(source) = config.bootstrap.as_ref().filter(|_| !config.dev) {
+        return open_or_bootstrap(config, source).await;
+    }
     if !config.dev {
         let database = open_store(config, OpenMode::MustExist)?;
         let vault = open_vault(config, database).await?;
@@ -180,6 +201,29 @@ pub async fn open(config: &Config) -> Result<Opened, BootstrapError> {
     Ok(Opened {
         vault,
         greeting: Some(Greeting::first(keys)),
+        first_rows: Some(changes),
+    })
+}
+
+/// Opens the vault of `config`, and prepares what `source` says if it holds no organisation yet.
+async fn open_or_bootstrap(
+    config: &Config,
+    source: &BootstrapSource,
+) -> Result<Opened, BootstrapError> {
+    make_data_dir(&config.data_dir)?;
+    let database = open_store(config, OpenMode::CreateIfMissing)?;
+    if is_in_use(&*database.store).await? {
+        return Ok(Opened {
+            vault: open_vault(config, database).await?,
+            greeting: None,
+            first_rows: None,
+        });
+    }
+    let vault = make_vault(config, database)?;
+    let changes = first_org::prepare(&vault, source).await?;
+    Ok(Opened {
+        vault,
+        greeting: None,
         first_rows: Some(changes),
     })
 }

@@ -233,17 +233,26 @@ impl Vault {
         owner: ApiKeyOwner,
     ) -> Result<(ApiKeyRow, SecretString), VaultError> {
         let (key, text) = PresentedKey::make(SecretKind::ApiKey).map_err(made)?;
+        Ok((self.api_key_row(owner, &key)?, text))
+    }
+
+    /// A signed row of an API key that does all that its owner does and does not expire.
+    pub(crate) fn api_key_row(
+        &self,
+        owner: ApiKeyOwner,
+        key: &PresentedKey,
+    ) -> Result<ApiKeyRow, VaultError> {
         let key_id = KeyId::parse(key.id().as_str());
         let row = ApiKeyRow {
             key_id: key_id.ok_or(VaultError::Internal("an API key id of another form"))?,
             owner,
-            key_hash: key_hash::hash(&self.root_keys, &key, hash_owner(owner)),
+            key_hash: key_hash::hash(&self.root_keys, key, hash_owner(owner)),
             created: self.clock.utc(),
             expires: None,
             version: FIRST_VERSION,
             mac: UNSIGNED,
         };
-        Ok((self.integrity.sign(row), text))
+        Ok(self.integrity.sign(row))
     }
 
     /// A signed row of a new user; the name has been checked.

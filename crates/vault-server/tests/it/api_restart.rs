@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde_json::json;
 use vault_server::Config;
+use vault_server::config::BootstrapSource;
 use vault_server::vault::bootstrap::{self, BootstrapError, DATABASE_FILE_NAME};
 use vault_store::{KeyStore, OpenMode, SqliteStore};
 
@@ -262,4 +263,116 @@ async fn a_vault_never_opens_with_another_root_key() {
     let database = directory.path().join(DATABASE_FILE_NAME);
     let store = SqliteStore::open(database, OpenMode::MustExist).unwrap();
     store.verify().await.unwrap();
+}
+
+/// A server's configuration that describes a first start in a file beside the data directory.
+fn described(parent: &Path, description: &serde_json::Value) -> Config {
+    let file = parent.join("bootstrap.json");
+    std::fs::write(&file, description.to_string()).unwrap();
+    let mut config = Config::new(parent.join("data"));
+    config.bootstrap = Some(BootstrapSource::File(file));
+    config
+}
+
+/// Opens as a start does, and counts organisations, users and API keys.
+async fn start(config: &Config) -> Result<[i64; 3], BootstrapError> {
+    let mut opened = bootstrap::open(config).await?;
+    opened.complete().await?;
+    drop(opened);
+    let db = rusqlite::Connection::open(config.data_dir.join(DATABASE_FILE_NAME)).unwrap();
+    let count = |table: &str| {
+        let sql = format!("SELECT count(*) FROM {table}");
+        db.query_row(&sql, [], |row| row.get(0)).unwrap()
+    };
+    Ok([count("orgs"), count("users"), count("api_keys")])
+}
+
+#[tokio::test]
+async fn a_described_first_start_happens_once_and_goes_on_after_a_break() {
+    let parent = tempfile::tempdir().unwrap();
+    let (admin, root) = (
+        parent.path().join("admin.key"),
+        parent.path().join("root-api.key"),
+    );
+    let description = json!({"organisation": "acme", "admin": "ada",
+        "adminApiKeyFile": admin, "rootApiKeyFile": root});
+    let config = described(parent.path(), &description);
+    // Cut off before the rows: the keys are there and will be used.
+    drop(bootstrap::open(&config).await.unwrap());
+    let keys = [
+        std::fs::read(&admin).unwrap(),
+        std::fs::read(&root).unwrap(),
+    ];
+    assert_ne!(keys[0], keys[1]);
+    for path in [&admin, &root] {
+        let mode = std::fs::metadata(path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+    for _ in 0..3 {
+        assert_eq!(start(&config).await.unwrap(), [1, 1, 2]);
+        let found = [
+            std::fs::read(&admin).unwrap(),
+            std::fs::read(&root).unwrap(),
+        ];
+        assert_eq!(found, keys);
+    }
+    // Another description of a vault in use changes nothing, and is not even needed any more.
+    let other = json!({"organisation": "other", "admin": "x", "adminApiKeyFile": "/nowhere/x"});
+    let other = described(parent.path(), &other);
+    assert_eq!(start(&other).await.unwrap(), [1, 1, 2]);
+    let plain = Config::new(&config.data_dir);
+    assert_eq!(start(&plain).await.unwrap(), [1, 1, 2]);
+    let database = config.data_dir.join(DATABASE_FILE_NAME);
+    let store = SqliteStore::open(database, OpenMode::MustExist).unwrap();
+    for (key, is_root) in [(&keys[0], false), (&keys[1], true)] {
+        let id = std::str::from_utf8(&key[4..12]).unwrap();
+        let id = vault_store::KeyId::parse(id).unwrap();
+        let found = store.api_key(id).await.unwrap().unwrap();
+        assert_eq!(found.user.is_none(), is_root);
+        assert!(
+            found
+                .user
+                .is_none_or(|user| user.is_admin && user.name == "ada")
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_described_first_start_that_cannot_be_makes_no_rows() {
+    let parent = tempfile::tempdir().unwrap();
+    let exposed = parent.path().join("exposed.key");
+    let (_, good) = hardened_crypto::secret_format::PresentedKey::make(
+        hardened_crypto::secret_format::SecretKind::ApiKey,
+    )
+    .unwrap();
+    std::fs::write(&exposed, secrecy::ExposeSecret::expose_secret(&good)).unwrap();
+    std::fs::set_permissions(&exposed, PermissionsExt::from_mode(0o644)).unwrap();
+    let garbage = parent.path().join("garbage.key");
+    std::fs::write(&garbage, "sgk_garbage").unwrap();
+    std::fs::set_permissions(&garbage, PermissionsExt::from_mode(0o600)).unwrap();
+    let key = parent.path().join("admin.key");
+    for description in [
+        json!({"organisation": "o", "admin": "a", "adminApiKeyFile": exposed}),
+        json!({"organisation": "o", "admin": "a", "adminApiKeyFile": garbage}),
+        json!({"organisation": "o", "admin": "a", "adminApiKeyFile": "/nowhere/at/all"}),
+        json!({"organisation": "", "admin": "a", "adminApiKeyFile": key}),
+        json!({"organisation": "o", "admin": "a\n", "adminApiKeyFile": key}),
+        json!({"organisation": "o", "admin": "a"}),
+        json!({"organisation": "o", "admin": "a", "adminApiKeyFile": key, "apiKey": "x"}),
+        json!([]),
+    ] {
+        let config = described(parent.path(), &description);
+        let refused = start(&config).await;
+        assert!(refused.is_err(), "{description}");
+        let said = refused.unwrap_err().to_string();
+        assert!(
+            !said.contains("garbage") && !said.contains("sgk_"),
+            "{said}"
+        );
+    }
+    // A given key is used as it is, also with a line end behind it.
+    std::fs::set_permissions(&exposed, PermissionsExt::from_mode(0o600)).unwrap();
+    let given = json!({"organisation": "o", "admin": "a", "adminApiKeyFile": exposed});
+    let config = described(parent.path(), &given);
+    assert_eq!(start(&config).await.unwrap(), [1, 1, 1]);
 }

@@ -61,6 +61,12 @@ pub(super) async fn prepare_root_api_key(
     vault: &Vault,
 ) -> Result<(SecretString, ChangeSet), VaultError> {
     let (row, key) = vault.new_api_key(ApiKeyOwner::Root)?;
+    let changes = without_root_api_keys(vault).await?;
+    Ok((key, changes.with(Change::InsertApiKey(row))))
+}
+
+/// What erases every API key of root.
+pub(super) async fn without_root_api_keys(vault: &Vault) -> Result<ChangeSet, VaultError> {
     let mut changes = ChangeSet::new();
     let mut after = None;
     loop {
@@ -73,8 +79,7 @@ pub(super) async fn prepare_root_api_key(
             });
         }
         if !more {
-            break;
+            return Ok(changes);
         }
     }
-    Ok((key, changes.with(Change::InsertApiKey(row))))
 }

@@ -1,8 +1,6 @@
 //! The root key file: read strictly, made once, never overwritten.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::io;
 use std::path::Path;
 
 use hardened_crypto::root_key::RootKeyring;
@@ -10,13 +8,8 @@ use secrecy::ExposeSecret;
 use zeroize::Zeroizing;
 
 use super::BootstrapError;
+use super::owner_file::{self, OwnerFileError};
 use crate::config::RootKeySource;
-
-/// Longest root key file that is read, in bytes: eight keys and generous comments.
-const FILE_BYTES_MAX: u64 = 16 * 1024;
-const FILE_MODE: u32 = 0o600;
-/// Permission bits of group and others.
-const NOT_OWNER: u32 = 0o077;
 
 /// Reads the root key from its source.
 pub(super) fn load(source: &RootKeySource) -> Result<RootKeyring, BootstrapError> {
@@ -47,58 +40,24 @@ fn parse(text: &str) -> Result<RootKeyring, BootstrapError> {
 }
 
 fn read_file(path: &Path) -> Result<RootKeyring, BootstrapError> {
-    let file = File::open(path).map_err(BootstrapError::RootKeyFile)?;
-    let metadata = file.metadata().map_err(BootstrapError::RootKeyFile)?;
-    if metadata.permissions().mode() & NOT_OWNER != 0 {
-        return Err(BootstrapError::RootKeyExposed);
-    }
-    let bytes = metadata.len().min(FILE_BYTES_MAX);
-    // Sized first: growing would leave copies behind.
-    let mut text = Zeroizing::new(String::with_capacity(
-        usize::try_from(bytes).unwrap_or(0) + 1,
-    ));
-    file.take(FILE_BYTES_MAX)
-        .read_to_string(&mut text)
-        .map_err(BootstrapError::RootKeyFile)?;
+    let text = owner_file::read(path).map_err(|error| match error {
+        OwnerFileError::Io(error) => BootstrapError::RootKeyFile(error),
+        OwnerFileError::Exposed => BootstrapError::RootKeyExposed,
+    })?;
     parse(&text)
 }
 
-/// Makes the file durably: written and renamed into place only once it is whole.
 fn make_file(path: &Path) -> Result<(), BootstrapError> {
     let text = RootKeyring::make_text().map_err(BootstrapError::RootKeyUnreadable)?;
     // Expose: this file is the one place where a root key is kept.
-    write_new(path, text.expose_secret().as_bytes()).map_err(BootstrapError::RootKeyFile)
-}
-
-fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut half_done = path.as_os_str().to_owned();
-    half_done.push(".new");
-    let half_done = Path::new(&half_done);
-    // Left by a start that was cut off; nothing was ever signed with it.
-    match std::fs::remove_file(half_done) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(FILE_MODE)
-        .open(half_done)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    // A link fails where the name is taken; a rename would replace another root key.
-    let linked = std::fs::hard_link(half_done, path);
-    std::fs::remove_file(half_done)?;
-    linked?;
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => File::open(parent)?.sync_all(),
-        _ => File::open(".")?.sync_all(),
-    }
+    owner_file::write_new(path, text.expose_secret().as_bytes())
+        .map_err(BootstrapError::RootKeyFile)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::PermissionsExt;
 
     #[test]
     fn a_file_is_made_once_for_its_owner_alone_and_read_again() {
