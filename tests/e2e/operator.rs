@@ -1,8 +1,10 @@
 //! A server that is not for development: made by `init`, refused when something is missing.
 
 use crate::support::{Sealgate, command, http};
+use secrecy::ExposeSecret;
 use std::path::Path;
 use std::process::Output;
+use vault_client::{ClientError, KeyLimits, KeysOf, UserPatch};
 
 fn run(arguments: &[&str], data_dir: &Path) -> Output {
     command(arguments)
@@ -134,6 +136,29 @@ async fn serve_bootstraps_an_empty_directory_from_the_environment() {
         let users = server.client(api_key.trim()).org_users().await.unwrap();
         assert_eq!(users.len(), 1);
         assert!(users[0].is_admin && users[0].name == "ada");
+        let client = server.client(api_key.trim());
+        let limits = KeyLimits {
+            kv: Some(vec!["app/".to_owned()]),
+            ..KeyLimits::default()
+        };
+        let made = client.create_api_key(KeysOf::Caller, &limits);
+        let made = made.await.unwrap();
+        let scoped = server.client(made.api_key.expose_secret());
+        assert!(scoped.list("app/", None).await.unwrap().is_empty());
+        let refused = scoped.list("", None).await.unwrap_err();
+        assert!(matches!(refused, ClientError::Refused(problem) if problem.code == "out_of_scope"));
+        let listed = client.api_keys(KeysOf::Caller, None).await.unwrap();
+        assert_eq!(listed.len(), 2);
+        let erasing = client.erase_api_key(KeysOf::Caller, &made.api_key_id);
+        erasing.await.unwrap();
+        let me = &users[0].user_id;
+        let org_id = client.me().await.unwrap().org_id;
+        let off = UserPatch {
+            disabled: Some(true),
+            ..UserPatch::default()
+        };
+        let refused = client.patch_user(&org_id, me, &off).await.unwrap_err();
+        assert!(matches!(refused, ClientError::Refused(problem) if problem.code == "last_admin"));
         assert!(!server.log().contains(api_key.trim()));
         seen.push((api_key, users[0].user_id.clone()));
         assert!(server.terminate().success());

@@ -23,6 +23,7 @@
 
 #![forbid(unsafe_code)]
 
+mod api_keys;
 mod client;
 mod error;
 mod keys;
@@ -30,10 +31,16 @@ mod kv;
 pub mod recovery;
 mod tokens;
 mod types;
+mod users;
 
+pub use api_keys::{KeyLimits, KeysOf};
 pub use client::Client;
 pub use error::{ClientError, Problem};
 pub use keys::{OpenKeys, Rotation};
 pub use kv::{Expect, Write};
 pub use tokens::{NewToken, Token, TokenGrant};
-pub use types::{KeyStatus, NewOrg, NewUser, Org, OrgUser, PublicKeys, Value, Written};
+pub use types::{
+    AdminUser, ApiKey, KeyStatus, Me, NewApiKey, NewOrg, NewUser, Org, OrgUser, PublicKeys, Value,
+    Written,
+};
+pub use users::UserPatch;

@@ -113,3 +113,71 @@ pub struct OrgUser {
     #[serde(rename = "publicKeyKyberB64", default)]
     pub public_key_kyber_b64: Option<String>,
 }
+
+/// The caller.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Me {
+    /// The caller's organisation.
+    pub org_id: String,
+    /// The caller's id.
+    pub user_id: String,
+    /// The caller's name.
+    pub name: String,
+    /// Whether the caller administers the organisation.
+    pub is_admin: bool,
+    /// Whether the caller has made keys.
+    pub has_keys: bool,
+}
+
+/// A user as admins see them.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AdminUser {
+    /// The user's id.
+    pub user_id: String,
+    /// The user's organisation.
+    pub org_id: String,
+    /// The user's name.
+    pub name: String,
+    /// Whether the user administers the organisation.
+    pub is_admin: bool,
+    /// Whether the user is shut out.
+    pub disabled: bool,
+    /// Whether the user has made keys.
+    pub has_keys: bool,
+}
+
+/// An API key that was just made.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NewApiKey {
+    /// Its public id.
+    pub api_key_id: String,
+    /// The key, shown this once.
+    pub api_key: SecretString,
+    /// When it ends, RFC 3339 in UTC.
+    pub expires_utc: Option<String>,
+}
+
+/// An API key, without the key.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ApiKey {
+    /// Its public id.
+    pub api_key_id: String,
+    /// When it was made, RFC 3339 in UTC.
+    pub created_utc: String,
+    /// When it ends, if ever.
+    pub expires_utc: Option<String>,
+    /// When it was last used, to about an hour.
+    pub last_used_utc: Option<String>,
+    /// `read`, `write` and methods of HTTP; `None` for all.
+    pub methods: Option<Vec<String>>,
+    /// Prefixes of the names of values.
+    pub kv: Option<Vec<String>>,
+    /// Patterns of the proxy's targets.
+    pub hosts: Option<Vec<String>>,
+    /// The proxy and nothing else.
+    pub use_only: bool,
+}

@@ -158,3 +158,31 @@ fn the_narrowest_pattern_wins_and_a_tie_is_told() {
     );
     check("https://example.com/stripe", Selection::None);
 }
+
+#[test]
+fn a_pattern_within_another_matches_nothing_more() {
+    for (inner, outer, within) in [
+        ("api.example.com", "api.example.com", true),
+        ("api.example.com:443", "api.example.com", true),
+        ("api.example.com", "api.example.com:443", false),
+        ("api.example.com:443", "api.example.com:8443", false),
+        ("api.example.com", "*.example.com", true),
+        ("api.example.com", "*.example.com:443", false),
+        ("example.com", "*.example.com", false),
+        ("api.example.com.evil.test", "*.example.com", false),
+        ("*.api.example.com", "*.example.com", true),
+        ("*.example.com", "*.example.com", true),
+        ("*.example.com", "*.api.example.com", false),
+        ("*.example.com", "api.example.com", false),
+        ("*.badexample.com", "*.example.com", false),
+        ("192.0.2.1", "192.0.2.1", true),
+        ("192.0.2.1", "192.0.2.2", false),
+        ("[2001:db8::1]:1", "[2001:db8::1]", true),
+    ] {
+        let (inner, outer) = (
+            HostPattern::parse(inner).unwrap(),
+            HostPattern::parse(outer).unwrap(),
+        );
+        assert_eq!(inner.is_within(&outer), within, "{inner} in {outer}");
+    }
+}
