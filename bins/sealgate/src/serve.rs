@@ -118,6 +118,7 @@ enum Unrecorded {
     Refuse,
     /// They are served, and may stay without an entry.
     Serve,
+}
 
 /// What a start on an empty data directory makes, once. Later starts change nothing.
 ///

@@ -1,7 +1,7 @@
-//! The calls by which admins show, change and remove users.
+//! The calls by which admins show and change users.
 
 use crate::{
-    client::{Client, json, send},
+    client::{Client, json},
     error::ClientError,
     kv::encode,
     types::{AdminUser, Me, NewApiKey, Org},
@@ -62,15 +62,6 @@ impl Client {
     ) -> Result<AdminUser, ClientError> {
         let request = self.request(Method::PATCH, &user_path(org_id, user_id));
         json(request.json(patch)).await
-    }
-
-    /// Erases a user with everything that is the user's.
-    ///
-    /// # Errors
-    /// As [`patch_user`](Self::patch_user).
-    pub async fn remove_user(&self, org_id: &str, user_id: &str) -> Result<(), ClientError> {
-        let request = self.request(Method::DELETE, &user_path(org_id, user_id));
-        send(request).await.map(drop)
     }
 
     /// Replaces a user's API keys without a scope by a new one; the old ones go on working for

@@ -156,12 +156,6 @@ async fn arrays_are_not_taken_for_documents() {
             r#"["0190f5fe-7c00-7a00-8000-000000000001","read"]"#,
             &user.key,
         ),
-        (
-            "POST",
-            "/v1/credentials",
-            r#"["n","a.example","v"]"#,
-            &user.key,
-        ),
         ("POST", "/v1/apikeys", r#"[["read"]]"#, &user.key),
         ("POST", "/v1/apikeys", "[]", &user.key),
         ("PATCH", &one_user, r#"["renamed"]"#, &user.key),

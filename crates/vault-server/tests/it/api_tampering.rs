@@ -156,9 +156,6 @@ async fn public_keys_cannot_be_swapped() {
     check(generation, &[Touch::Write, Touch::Colleagues, Touch::Users]).await;
     for sql in [
         "UPDATE user_keys SET secret_version = 2 WHERE user_id = :alice",
-        "DELETE FROM user_keys WHERE user_id = :alice; INSERT INTO user_keys \
-         SELECT :alice, org_id, protection, secret_version, account_key_box, current_generation, \
-         version, mac_key, mac FROM user_keys WHERE user_id = :bob",
         "DELETE FROM key_pairs WHERE user_id = :alice",
     ] {
         check(sql, &[Touch::Colleagues, Touch::Users]).await;

@@ -14,7 +14,7 @@ use super::{
     ShareListParameters, inbox, outbox,
 };
 use crate::api::ApiState;
-use crate::api::input::{IdInPath, NoParameters, Parameters, TwoIdsInPath};
+use crate::api::input::{IdInPath, NoBody, NoParameters, Parameters, TwoIdsInPath};
 use crate::api::output::no_content;
 use crate::layers::UserSecret;
 use crate::problem::Problem;
@@ -120,6 +120,8 @@ async fn list(
         (status = 403, description = "forbidden: root has no credentials"),
         (status = 404, description = "not_found: also expired and revoked"),
         (status = 409, description = "conflict"),
+        (status = 408, description = "request_timeout"),
+        (status = 413, description = "too_large"),
     ),
 )]
 async fn revoke(
@@ -127,6 +129,7 @@ async fn revoke(
     State(state): State<ApiState>,
     TwoIdsInPath(id, share_id): TwoIdsInPath,
     _: Parameters<NoParameters>,
+    _: NoBody,
 ) -> Result<Response, Problem> {
     let what = OwnRecord::Credential(id.into());
     state
@@ -171,6 +174,8 @@ async fn inbound(
         (status = 403, description = "forbidden: nothing is shared with root"),
         (status = 404, description = "not_found: also expired, revoked, and another's"),
         (status = 409, description = "conflict"),
+        (status = 408, description = "request_timeout"),
+        (status = 413, description = "too_large"),
     ),
 )]
 async fn leave(
@@ -178,6 +183,7 @@ async fn leave(
     State(state): State<ApiState>,
     ShareInPath(share_id): ShareInPath,
     _: Parameters<NoParameters>,
+    _: NoBody,
 ) -> Result<Response, Problem> {
     let kind = RecordKind::Credential;
     state.vault.leave_share(&caller, kind, share_id).await?;

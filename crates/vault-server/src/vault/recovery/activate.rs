@@ -114,7 +114,7 @@ impl Vault {
             staged.open(&secret, &stored, arena).map_err(refused)
         };
         if hashes {
-            self.on_hash_pool(job).await
+            self.on_hash_pool(owner, job).await
         } else {
             job(&mut Argon2Arena::default())
         }
