@@ -1,6 +1,6 @@
 //! Planted secrets appear nowhere but where they belong.
 
-use crate::support::{Sealgate, files_below, http};
+use crate::support::{Sealgate, command, files_below, http};
 use crate::upstream::Upstream;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::json;
@@ -126,6 +126,14 @@ async fn no_secret_reaches_a_log_an_answer_or_a_file() {
     assert!(server.terminate().success());
     stored.extend(files_below(&directory));
 
+    let exported = command(&["audit", "export", "--data-dir"])
+        .arg(&directory)
+        .output()
+        .unwrap();
+    assert!(exported.status.success());
+    let audit = String::from_utf8(exported.stdout).unwrap();
+    assert!(audit.contains("proxy.call") && audit.contains("/path"));
+
     let root_key_file = std::fs::read_to_string(directory.join("root.key")).unwrap();
     let root_key = root_key_file.trim().split(':').nth(1).unwrap();
     for canary in [
@@ -148,6 +156,10 @@ async fn no_secret_reaches_a_log_an_answer_or_a_file() {
             assert!(
                 !contains(log.as_bytes(), &spelling),
                 "{shown} is in the log"
+            );
+            assert!(
+                !contains(audit.as_bytes(), &spelling),
+                "{shown} is in the audit log"
             );
             assert!(!contains(&answers, &spelling), "{shown} is in an answer");
             for (path, bytes) in &stored {

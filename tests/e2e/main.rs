@@ -3,6 +3,8 @@
 // Helpers outside `#[test]` functions fail the test in the same way.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod audit;
+mod backup;
 mod canary;
 mod crash;
 mod first_start;

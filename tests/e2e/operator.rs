@@ -74,7 +74,15 @@ fn two_servers_never_share_a_database() {
 
 #[test]
 fn help_is_there_for_every_command() {
-    for arguments in [&["--help"][..], &["serve", "--help"], &["init", "--help"]] {
+    for arguments in [
+        &["--help"][..],
+        &["serve", "--help"],
+        &["init", "--help"],
+        &["audit", "verify", "--help"],
+        &["audit", "export", "--help"],
+        &["backup", "--help"],
+        &["restore", "--help"],
+    ] {
         let help = command(arguments).output().unwrap();
         assert!(help.status.success());
         assert!(!help.stdout.is_empty());

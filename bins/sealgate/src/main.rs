@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod audit;
+mod backup;
 mod init;
 mod recovery;
 mod remote;
@@ -30,6 +31,10 @@ enum Command {
     Init(init::Init),
     /// Check or export the audit log.
     Audit(audit::Audit),
+    /// Copy the data directory, also of a running server.
+    Backup(backup::Backup),
+    /// Make a data directory of a backup.
+    Restore(backup::Restore),
     /// Run the server until SIGTERM or SIGINT, then finish the requests in flight.
     Serve(Box<serve::Serve>),
     /// User secrets.
@@ -43,6 +48,8 @@ enum Command {
 fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Audit(audit) => audit.run(),
+        Command::Backup(backup) => backup.run(),
+        Command::Restore(restore) => restore.run(),
         Command::Init(init) => init.run(),
         Command::Serve(serve) => serve.run(),
         Command::Secret(secret) => secret.run(),

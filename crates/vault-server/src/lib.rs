@@ -17,6 +17,7 @@
 
 pub mod api;
 pub mod audit_files;
+pub mod backup;
 pub mod config;
 pub mod layers;
 pub mod problem;
