@@ -8,8 +8,8 @@ use crate::{
 
 /// Longest action, for example `kv.read`.
 pub const ACTION_BYTES_MAX: usize = 64;
-/// Longest target: a host and a path, or the kinds and ids of as many objects as one call names.
-pub const TARGET_BYTES_MAX: usize = 4096;
+/// Longest target: a host and a path, or the kinds and ids of a hundred objects.
+pub const TARGET_BYTES_MAX: usize = 4_608;
 /// Longest outcome, for example `ok` or `wrong_secret`.
 pub const OUTCOME_BYTES_MAX: usize = 64;
 /// Longest request id.

@@ -15,7 +15,7 @@ use std::time::Instant;
 
 use axum::body::{Body, Bytes};
 use credential_injector::Target;
-use http::{Method, Response};
+use http::{Method, Response, StatusCode};
 use http_body::{Body as _, Frame, SizeHint};
 
 use crate::layers::trace::method_label;
@@ -104,16 +104,24 @@ impl Account {
         match answer {
             Ok(response) => {
                 account.note_end(CallEnd::OK.outcome);
-                let status = response.status().as_u16();
-                account.status.store(status, Ordering::Relaxed);
+                account.note_status(response.status());
+                // The tunnel that follows has an end of its own.
+                if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+                    return Ok(response);
+                }
                 Ok(response.map(|inner| Body::new(Counted { inner, account })))
             }
             Err(problem) => {
                 account.note_end(problem.code().as_str());
+                account.note_status(problem.code().status());
                 account.completed();
                 Err(problem)
             }
         }
+    }
+
+    fn note_status(&self, status: StatusCode) {
+        self.status.store(status.as_u16(), Ordering::Relaxed);
     }
 
     fn note_end(&self, outcome: &'static str) {

@@ -1,6 +1,6 @@
 //! Every call has exactly one entry, and the log can be read by whom it is for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hardened_crypto::audit_chain::{self, Actor, ChainLink};
 use reqwest::Method;
@@ -413,4 +413,36 @@ async fn secrets_stay_inside_while_the_log_cannot_be_written() {
         found,
         [("kv.read".to_owned(), "audit_unavailable".to_owned())]
     );
+}
+
+#[tokio::test]
+async fn a_batch_names_every_value_that_it_opened() {
+    const BATCH: usize = 100;
+    let api = Api::start().await;
+    let user = api.org_with_keys("a").await;
+    let names: Vec<String> = (0..BATCH).map(|number| format!("n{number}")).collect();
+    for name in &names {
+        api.store_value(&user, name, "value").await;
+    }
+    let read = async |keys: &[String]| {
+        let call = api.post("/v1/kv/batch-get").both(&user);
+        let read = call.json(&json!({"keys": keys})).answer().await;
+        assert_eq!(read.status, 200, "{read:?}");
+        let last = chain(&api, org_of(&user)).await.pop().unwrap();
+        assert_eq!(told(&last), ("kv.read_many".to_owned(), "ok".to_owned()));
+        let target = last.entry.event.target.as_str().split(' ');
+        let ids = target.map(|item| item.strip_prefix("value:").unwrap().to_owned());
+        ids.collect::<BTreeSet<String>>()
+    };
+    let db = rusqlite::Connection::open(api.database()).unwrap();
+    let stored = |name: &str| -> String {
+        let query = "SELECT record_id FROM vault_values WHERE name = ?1";
+        let id: [u8; 16] = db.query_row(query, [name], |row| row.get(0)).unwrap();
+        Uuid::from_bytes(id).to_string()
+    };
+    let all: BTreeSet<String> = names.iter().map(|name| stored(name)).collect();
+    assert_eq!(all.len(), BATCH);
+    assert_eq!(read(&names).await, all);
+    let some = ["n7".to_owned(), "absent".to_owned()];
+    assert_eq!(read(&some).await, [stored("n7")].into());
 }

@@ -1,6 +1,8 @@
 //! Opens many values with one opening of the keys.
 
+use hardened_crypto::audit_chain::TARGET_BYTES_MAX;
 use secrecy::SecretSlice;
+use uuid::fmt::Hyphenated;
 use vault_store::StoreError;
 
 use super::{OpenedValue, stored_name};
@@ -12,6 +14,10 @@ use crate::vault::value_name::ValueName;
 
 /// Names in one batch.
 pub const BATCH_MAX: usize = vault_store::limits::BATCH_MAX;
+
+/// The entry of a call names everything that was opened.
+const _: () =
+    assert!(BATCH_MAX * "value: ".len() + BATCH_MAX * Hyphenated::LENGTH <= TARGET_BYTES_MAX);
 
 /// What became of one name.
 pub type BatchItem = Result<OpenedValue, VaultError>;
