@@ -155,6 +155,15 @@ pub fn id(text: &str) -> Result<Uuid, Problem> {
         .ok_or_else(|| Problem::new(Code::MalformedRequest, "An id must be a UUID."))
 }
 
+/// The id in a path segment, decoded once.
+///
+/// # Errors
+/// `malformed_request`.
+pub fn id_in_segment(segment: Option<&str>) -> Result<Uuid, Problem> {
+    let decoded = segment.and_then(percent_decode);
+    id(decoded.as_deref().unwrap_or_default())
+}
+
 /// The only variable segment of a path.
 #[derive(Debug)]
 pub struct IdInPath(pub Uuid);

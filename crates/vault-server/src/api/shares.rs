@@ -18,7 +18,7 @@ use vault_store::ShareId;
 use vault_store::rows::Permission;
 
 use super::ApiState;
-use super::input::id;
+use super::input::id_in_segment;
 use crate::problem::Problem;
 
 /// The routes of this noun.
@@ -63,6 +63,6 @@ impl<S: Sync> FromRequestParts<S> for ShareInPath {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         let segment = parts.uri.path().rsplit('/').next();
-        id(segment.unwrap_or_default()).map(|id| Self(id.into()))
+        id_in_segment(segment).map(|id| Self(id.into()))
     }
 }

@@ -19,7 +19,7 @@ use vault_store::KEY_ID_CHARS;
 use super::{BoxFuture, Request, RequestId, Response};
 use crate::api::HEALTH_PATH;
 use crate::api::actions::{self, action_of};
-use crate::api::input::percent_decode;
+use crate::api::input::{id_in_segment, percent_decode};
 use crate::problem::{Code, Problem};
 use crate::proxy::is_for_the_door;
 use crate::vault::audit::{self, AuditLog, AuditUnavailable, Call, CallEnd};
@@ -168,11 +168,12 @@ pub(crate) fn note_route(method: &Method, route: &MatchedPath, uri: &Uri) {
             continue;
         }
         if parameter == KEY_PARAMETER {
-            let readable = |id: &&str| id.len() == KEY_ID_CHARS && is_plain(id);
-            call.about(KEY, Some(segment).filter(readable).unwrap_or(UNREADABLE));
+            let readable = |id: &String| id.len() == KEY_ID_CHARS && is_plain(id);
+            let id = percent_decode(segment).filter(readable);
+            call.about(KEY, id.as_deref().unwrap_or(UNREADABLE));
             continue;
         }
-        let id = crate::api::input::id(segment).ok();
+        let id = id_in_segment(Some(segment)).ok();
         if let (ORG_PARAMETER, Some(id)) = (parameter, id) {
             audit::about_org(id.into());
         }

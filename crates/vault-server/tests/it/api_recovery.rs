@@ -191,7 +191,7 @@ async fn a_restore_waits_is_vetoed_or_becomes_active_by_its_secret_alone() {
     let wrong = activate(api, owner, &id, &generated_secret()).await;
     wrong.is_problem(401, "wrong_user_secret");
     is_untouched(&scene).await;
-    let done = activate(api, owner, &id, &new).await;
+    let done = activate(api, owner, &id.replace('-', "%2D"), &new).await;
     assert_eq!(done.status, 200, "{done:?}");
     let old = api.get("/v1/kv/a").both(owner).answer().await;
     old.is_problem(401, "wrong_user_secret");

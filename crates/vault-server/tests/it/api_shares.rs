@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::api_audit::chain;
 use super::api_support::{Api, Calls, START, TestUser, base64, generated_secret, text, unbase64};
 use super::futures_joined::join_all;
 use super::support::Answer;
@@ -143,6 +144,25 @@ async fn a_share_is_made_listed_read_and_follows_updates() {
         .await;
     assert_eq!((raw.status, raw.body.as_str()), (200, "one"));
     assert_eq!(api.read_value(owner, "a").await, "one");
+}
+
+#[tokio::test]
+async fn ids_in_paths_are_decoded_once() {
+    let scene = Scene::set().await;
+    let share = scene.share(&scene.bob, json!({})).await;
+    let spelled = share.replace('-', "%2D");
+    scene.reads(&scene.bob, &spelled, "one").await;
+    let org_id = scene.owner.org_id.parse::<uuid::Uuid>().unwrap();
+    let last = chain(&scene.api, org_id.into()).await.pop().unwrap();
+    let target = last.entry.event.target.as_str();
+    assert!(target.contains(&format!("share:{share}")), "{target}");
+    for refused in [share.replace('-', "%252D"), share.replace('-', "%2")] {
+        let refused = scene.read(&scene.bob, &refused).await;
+        refused.is_problem(400, "malformed_request");
+    }
+    assert_eq!(scene.revoke(&spelled, "").await.status, 204);
+    let gone = scene.read(&scene.bob, &share).await;
+    gone.is_problem(404, "not_found");
 }
 
 #[tokio::test]

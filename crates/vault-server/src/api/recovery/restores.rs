@@ -13,7 +13,7 @@ use uuid::Uuid;
 use vault_store::{Page, RestoreId};
 
 use super::{BODY_BYTES_MAX, RecoveryListParameters, half};
-use crate::api::input::{IdInPath, NoParameters, Parameters, id, json};
+use crate::api::input::{IdInPath, NoParameters, Parameters, id_in_segment, json};
 use crate::api::keys::KeyStatusDocument;
 use crate::api::output::no_content;
 use crate::api::utc::Utc;
@@ -214,6 +214,6 @@ impl<S: Sync> FromRequestParts<S> for RestoreToActivate {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         let segment = parts.uri.path().rsplit('/').nth(1);
-        id(segment.unwrap_or_default()).map(|id| Self(id.into()))
+        id_in_segment(segment).map(|id| Self(id.into()))
     }
 }
