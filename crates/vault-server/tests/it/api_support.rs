@@ -96,7 +96,12 @@ impl Api {
 
     /// As [`Api::start`], with upstreams on loopback in reach that this file vouches for.
     pub(crate) async fn start_before(ca_file: PathBuf) -> Self {
-        Self::make(VaultLimits::default(), Some(ca_file)).await
+        Self::start_before_with(ca_file, VaultLimits::default()).await
+    }
+
+    /// As [`Api::start_before`], with these limits.
+    pub(crate) async fn start_before_with(ca_file: PathBuf, limits: VaultLimits) -> Self {
+        Self::make(limits, Some(ca_file)).await
     }
 
     /// As [`Api::start_before`], with these limits.
