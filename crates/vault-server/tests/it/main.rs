@@ -36,6 +36,7 @@ mod isolation_table;
 mod keys;
 mod limits;
 mod logged;
+mod model;
 mod proxy_credentials;
 mod proxy_decisions;
 mod proxy_echo;
