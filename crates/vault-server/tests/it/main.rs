@@ -32,6 +32,7 @@ mod framing;
 mod futures_joined;
 mod health;
 mod hostile_store;
+mod inbox_cost;
 mod isolation_table;
 mod keys;
 mod limits;
