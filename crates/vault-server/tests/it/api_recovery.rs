@@ -29,7 +29,13 @@ async fn open_keys(api: &Api, user: &TestUser) -> OpenKeys {
 }
 
 /// Entrusts the owner's keys, any `threshold` of these.
-async fn entrust(api: &Api, owner: &TestUser, threshold: u8, to: &[&TestUser], wait: u32) {
+pub(crate) async fn entrust(
+    api: &Api,
+    owner: &TestUser,
+    threshold: u8,
+    to: &[&TestUser],
+    wait: u32,
+) {
     let owner_client = client(api, owner);
     let users = owner_client.org_users().await.unwrap();
     let trustees = to.iter().map(|trustee| {
@@ -47,7 +53,7 @@ async fn entrust(api: &Api, owner: &TestUser, threshold: u8, to: &[&TestUser], w
 }
 
 /// A lone trustee's restore under a new secret; returns its id and the secret.
-async fn restore(api: &Api, owner: &TestUser, trustee: &TestUser) -> (String, String) {
+pub(crate) async fn restore(api: &Api, owner: &TestUser, trustee: &TestUser) -> (String, String) {
     let as_trustee = client(api, trustee);
     let held = as_trustee.held_share(&owner.user_id).await.unwrap();
     let own = held.open(&open_keys(api, trustee).await, None).unwrap();

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
@@ -23,6 +23,7 @@ use vault_server::vault::{Vault, VaultParts};
 use vault_server::{Config, Server, services};
 use vault_store::{AuditSealer, OpenMode, SqliteOptions, SqliteStore, Store, UtcMillis};
 
+use super::crash_table::watched;
 use super::support::Answer;
 
 /// The time at which every test starts: 2027-01-15T08:00:00Z.
@@ -152,7 +153,7 @@ impl Api {
         let store = Arc::new(store.unwrap());
         let argon2 = Arc::new(Argon2Pool::new(limits.hash_pool()).unwrap());
         let audit = AuditLog::start(AuditParts {
-            store: Arc::clone(&store) as Arc<dyn Store>,
+            store: watched(Arc::clone(&store) as Arc<dyn Store>),
             sealer,
             root_keys: Arc::clone(&root_keys),
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
@@ -161,7 +162,7 @@ impl Api {
         });
         let vault = Vault::new(VaultParts {
             audit: audit.unwrap(),
-            store: Arc::clone(&store) as Arc<dyn Store>,
+            store: watched(Arc::clone(&store) as Arc<dyn Store>),
             root_keys: Arc::clone(&root_keys),
             argon2: Arc::clone(&argon2),
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
@@ -195,9 +196,41 @@ impl Api {
         }
     }
 
+    /// Serves a copy of what another server left in a directory.
+    pub(crate) async fn serve_copy(of: &Path, root: String) -> Self {
+        let data_dir = tempfile::tempdir().unwrap();
+        copy_all(of, data_dir.path());
+        let clock = Arc::new(ManualClock {
+            utc: AtomicI64::new(START),
+            monotonic_ms: AtomicU64::new(0),
+        });
+        Self::serve(data_dir, VaultLimits::default(), clock, root, None).await
+    }
+
+    /// Stops the server; what it leaves on disk.
+    pub(crate) async fn close(self) -> tempfile::TempDir {
+        self.closed().await.0
+    }
+
     /// Stops the server, lets `between` at the closed database, and serves it again.
     pub(crate) async fn restart(self, between: impl FnOnce(&rusqlite::Connection)) -> Self {
         let database = self.database();
+        let (data_dir, limits, clock, root, ca_file) = self.closed().await;
+        let db = rusqlite::Connection::open(database).unwrap();
+        between(&db);
+        db.close().unwrap();
+        Self::serve(data_dir, limits, clock, root, ca_file).await
+    }
+
+    async fn closed(
+        self,
+    ) -> (
+        tempfile::TempDir,
+        VaultLimits,
+        Arc<ManualClock>,
+        String,
+        Option<PathBuf>,
+    ) {
         let Self {
             clock,
             root,
@@ -218,10 +251,11 @@ impl Api {
         tokio::task::spawn_blocking(move || drop(store))
             .await
             .unwrap();
-        let db = rusqlite::Connection::open(database).unwrap();
-        between(&db);
-        db.close().unwrap();
-        Self::serve(data_dir, limits, clock, root, ca_file).await
+        (data_dir, limits, clock, root, ca_file)
+    }
+
+    pub(crate) fn directory(&self) -> &Path {
+        self.data_dir.path()
     }
 
     pub(crate) fn database(&self) -> PathBuf {
@@ -315,6 +349,20 @@ impl Api {
         let read = read.answer().await;
         assert_eq!(read.status, 200, "{read:?}");
         String::from_utf8(unbase64(&text(&read.json(), "valueB64"))).unwrap()
+    }
+}
+
+/// Copies a directory with all that is in it.
+fn copy_all(from: &Path, to: &Path) {
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let place = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            std::fs::create_dir(&place).unwrap();
+            copy_all(&entry.path(), &place);
+        } else {
+            std::fs::copy(entry.path(), place).unwrap();
+        }
     }
 }
 

@@ -25,6 +25,7 @@ mod api_users_change;
 mod api_values;
 mod api_versions;
 mod canary;
+mod crash_table;
 mod deadlines;
 mod floods;
 mod frames;
