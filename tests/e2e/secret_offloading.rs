@@ -2,6 +2,7 @@
 
 use crate::support::{FirstKeys, Sealgate, assert_problem, http};
 use crate::upstream::Upstream;
+use vault_client::{CredentialSecret, NewCredential};
 
 const BODY: &str = r#"{"amount": 2000, "currency": "usd", "source": "tok_visa"}"#;
 
@@ -24,6 +25,45 @@ async fn start() -> Started {
         upstream,
         _data: data,
     }
+}
+
+#[tokio::test]
+async fn a_credential_sealed_to_keys_by_typed_calls() {
+    let Started {
+        server,
+        keys,
+        upstream,
+        _data,
+    } = start().await;
+    let client = server.client(&keys.api_key);
+    let new = NewCredential {
+        name: "search",
+        host_pattern: "localhost",
+        query_parameter: Some("key"),
+        ..NewCredential::default()
+    };
+    let value = "one/value".into();
+    let made = client.make_credential(&new, &value, CredentialSecret::None);
+    let made = made.await.unwrap();
+    assert_eq!(made.protection, "userKeys");
+    assert_eq!(made.query_parameter.as_deref(), Some("key"));
+    let id = made.credential_id.as_str();
+    let value = "another value".into();
+    let replaced = client.replace_credential_value(id, &value, CredentialSecret::None);
+    assert_eq!(replaced.await.unwrap().version, 2);
+    let call = http()
+        .get(server.url("/"))
+        .header("X-Api-Key", &keys.api_key)
+        .header("X-User-Secret", &keys.user_secret)
+        .header("X-Target-URL", upstream.url("/search?q=a"));
+    assert_eq!(call.send().await.unwrap().status(), 200);
+    let seen = upstream.take_seen();
+    assert_eq!(seen[0].path_and_query, "/search?q=a&key=another%20value");
+    let listed = client.credentials().await.unwrap();
+    assert_eq!((listed.len(), listed[0].version), (1, 2));
+    client.delete_credential(id).await.unwrap();
+    assert!(client.delete_credential(id).await.is_err());
+    assert!(!server.log().contains("another"));
 }
 
 #[tokio::test]

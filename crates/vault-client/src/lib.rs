@@ -25,6 +25,7 @@
 
 mod api_keys;
 mod client;
+mod credentials;
 mod error;
 mod keys;
 mod kv;
@@ -35,6 +36,7 @@ mod users;
 
 pub use api_keys::{KeyLimits, KeysOf};
 pub use client::Client;
+pub use credentials::{Credential, CredentialSecret, CredentialShare, NewCredential};
 pub use error::{ClientError, Problem};
 pub use keys::{OpenKeys, Rotation};
 pub use kv::{Expect, Write};
