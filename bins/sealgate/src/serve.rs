@@ -7,10 +7,10 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use vault_server::config::SubstringPatterns;
 use vault_server::config::{
-    AuditConfig, BootstrapSource, Config, ConfigError, DATA_DIR_DEFAULT, Egress, FirstOrg,
-    LISTEN_DEFAULT, Limits, LogFormat, RootKeySource, TlsFiles, defaults,
+    AuditConfig, BootstrapSource, ClientIdentity, Config, ConfigError, DATA_DIR_DEFAULT, EchoScrub,
+    Egress, FirstOrg, LISTEN_DEFAULT, Limits, LogFormat, OrgNetwork, RootKeySource,
+    SubstringPatterns, TlsFiles, defaults,
 };
 use vault_server::vault::audit::WhenUnavailable;
 use vault_server::vault::limits::{self as vault_limits, VaultLimits};
@@ -190,6 +190,10 @@ struct EgressArgs {
     #[arg(long, env = "SEALGATE_ALLOW_NETWORKS", value_delimiter = ',')]
     allow_networks: Vec<String>,
 
+    /// Such networks that one organisation alone may dial, as `organisation id:[host=]address[/prefix]`.
+    #[arg(long, env = "SEALGATE_ALLOW_NETWORKS_OF_ORGS", value_delimiter = ',')]
+    allow_networks_of_orgs: Vec<OrgNetwork>,
+
     /// Hosts that may be spoken to in plain http.
     #[arg(long, env = "SEALGATE_HTTP_HOSTS", value_delimiter = ',')]
     http_hosts: Vec<String>,
@@ -202,9 +206,56 @@ struct EgressArgs {
     #[arg(long, env = "SEALGATE_EXTRA_CA_FILE")]
     extra_ca_file: Option<PathBuf>,
 
+    /// PEM file with a certificate chain that is shown to the upstreams in --client-cert-hosts.
+    #[arg(long, env = "SEALGATE_CLIENT_CERT", requires_all = ["client_key", "client_cert_hosts"])]
+    client_cert: Option<PathBuf>,
+
+    /// PEM file with the private key of that certificate.
+    #[arg(long, env = "SEALGATE_CLIENT_KEY", requires = "client_cert")]
+    client_key: Option<PathBuf>,
+
+    /// Host patterns of the upstreams that may learn who is calling; nobody else is shown it.
+    #[arg(
+        long,
+        env = "SEALGATE_CLIENT_CERT_HOSTS",
+        value_delimiter = ',',
+        requires = "client_cert"
+    )]
+    client_cert_hosts: Vec<String>,
+
+    /// What happens to an answer that repeats the value of X-Identity-Key.
+    #[arg(long, env = "SEALGATE_IDENTITY_ECHO", value_enum, default_value_t = Echo::Redact)]
+    identity_echo: Echo,
+
+    /// Let the client's Accept-Encoding travel beside a credential, although echoes in a compressed
+    /// answer are not found.
+    #[arg(long, env = "SEALGATE_KEEP_ACCEPT_ENCODING")]
+    keep_accept_encoding: bool,
+
     /// Names under which this server is reached; targets with such a host are refused.
     #[arg(long, env = "SEALGATE_OWN_HOSTS", value_delimiter = ',')]
     own_hosts: Vec<String>,
+}
+
+/// What happens to an echo.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Echo {
+    /// It passes.
+    Off,
+    /// It is overwritten.
+    Redact,
+    /// The answer is refused or broken off.
+    Refuse,
+}
+
+impl From<Echo> for EchoScrub {
+    fn from(echo: Echo) -> Self {
+        match echo {
+            Echo::Off => Self::Off,
+            Echo::Redact => Self::Redact,
+            Echo::Refuse => Self::Refuse,
+        }
+    }
 }
 
 /// Bounds. Those without a flag have fixed defaults.
@@ -258,6 +309,10 @@ struct LimitArgs {
     /// Seconds that a streaming answer may be silent.
     #[arg(long, env = "SEALGATE_PROXY_STREAM_IDLE", default_value_t = defaults::PROXY_STREAM_IDLE_SECONDS)]
     proxy_stream_idle: u64,
+
+    /// Seconds after which a WebSocket tunnel ends, however busy it is.
+    #[arg(long, env = "SEALGATE_PROXY_TUNNEL_TOTAL", default_value_t = defaults::PROXY_TUNNEL_TOTAL_SECONDS)]
+    proxy_tunnel_total: u64,
 
     /// Seconds that requests in flight have after the stop signal.
     #[arg(long, env = "SEALGATE_DRAIN_TIMEOUT", default_value_t = defaults::DRAIN_TIMEOUT_SECONDS)]
@@ -348,7 +403,7 @@ impl Serve {
         }
         config.audit = self.audit.into_config();
         config.bootstrap = self.bootstrap.into_source();
-        config.egress = self.egress.into_egress();
+        config.egress = self.egress.into_egress()?;
         config.limits = self.limits.into_limits();
         config.vault = self.vault.into_limits();
         Ok(if self.dev { config.with_dev() } else { config })
@@ -385,15 +440,22 @@ impl VaultArgs {
 }
 
 impl EgressArgs {
-    fn into_egress(self) -> Egress {
-        Egress {
+    fn into_egress(self) -> Result<Egress, ConfigError> {
+        let pair = TlsFiles::from_pair(self.client_cert.as_deref(), self.client_key.as_deref())?;
+        Ok(Egress {
             allowed_networks: self.allow_networks,
             http_hosts: self.http_hosts,
             allow_loopback: self.allow_loopback,
             extra_ca_file: self.extra_ca_file,
             own_hosts: self.own_hosts,
-            ..Egress::default()
-        }
+            networks_of_orgs: self.allow_networks_of_orgs,
+            client_identity: pair.map(|files| ClientIdentity {
+                files,
+                hosts: self.client_cert_hosts,
+            }),
+            identity_echo_scrub: self.identity_echo.into(),
+            keep_accept_encoding: self.keep_accept_encoding,
+        })
     }
 }
 
@@ -412,6 +474,7 @@ impl LimitArgs {
             proxy_first_byte_timeout: Duration::from_secs(self.proxy_first_byte_timeout),
             proxy_first_byte_timeout_max: Duration::from_secs(self.proxy_first_byte_timeout_max),
             proxy_stream_idle: Duration::from_secs(self.proxy_stream_idle),
+            proxy_tunnel_total: Duration::from_secs(self.proxy_tunnel_total),
             drain_timeout: Duration::from_secs(self.drain_timeout),
             ..Limits::default()
         }
@@ -421,4 +484,74 @@ impl LimitArgs {
 /// Writes to standard error, where nobody may be listening.
 pub(crate) fn say(text: &str) {
     let _ = std::io::stderr().write_all(text.as_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Only {
+        #[command(flatten)]
+        serve: Serve,
+    }
+
+    fn config(flags: &[&str]) -> Config {
+        let line = ["sealgate"].iter().chain(flags);
+        Only::try_parse_from(line)
+            .unwrap()
+            .serve
+            .into_config()
+            .unwrap()
+    }
+
+    #[test]
+    fn flags_of_the_proxy_reach_the_configuration() {
+        const ORG: &str = "4a2e5d18-df99-4d66-a212-3cb5d9f0f9b3";
+        let plain = config(&[]);
+        assert_eq!(plain.egress.identity_echo_scrub, EchoScrub::Redact);
+        assert!(plain.egress.client_identity.is_none() && !plain.egress.keep_accept_encoding);
+        assert_eq!(plain.vault.substring_patterns, SubstringPatterns::Refused);
+        let network = format!("{ORG}:db.example=10.1.0.0/16");
+        let set = config(&[
+            "--client-cert=a.pem",
+            "--client-key=a.key",
+            "--client-cert-hosts=a.example,*.b.example",
+            "--identity-echo=refuse",
+            "--keep-accept-encoding",
+            "--proxy-tunnel-total=60",
+            "--allow-contains-patterns",
+            "--allow-networks-of-orgs",
+            &network,
+        ]);
+        let identity = set.egress.client_identity.unwrap();
+        assert_eq!(identity.files.certificate, PathBuf::from("a.pem"));
+        assert_eq!(identity.files.key, PathBuf::from("a.key"));
+        assert_eq!(identity.hosts, ["a.example", "*.b.example"]);
+        assert_eq!(set.egress.identity_echo_scrub, EchoScrub::Refuse);
+        assert!(set.egress.keep_accept_encoding);
+        assert_eq!(set.limits.proxy_tunnel_total, Duration::from_secs(60));
+        let patterns = set.vault.substring_patterns;
+        assert_eq!(patterns, SubstringPatterns::AllowedByOperator);
+        let [of_org] = &set.egress.networks_of_orgs[..] else {
+            panic!("{:?}", set.egress.networks_of_orgs);
+        };
+        assert_eq!(of_org.network, "db.example=10.1.0.0/16");
+        assert_eq!(of_org, &network.parse().unwrap());
+    }
+
+    #[test]
+    fn half_of_what_belongs_together_is_refused() {
+        for flags in [
+            &["--client-cert=a.pem"][..],
+            &["--client-key=a.key"],
+            &["--client-cert=a.pem", "--client-key=a.key"],
+            &["--client-cert-hosts=a.example"],
+            &["--allow-networks-of-orgs=10.0.0.0/8"],
+        ] {
+            let line = ["sealgate"].iter().chain(flags);
+            assert!(Only::try_parse_from(line).is_err(), "{flags:?}");
+        }
+    }
 }

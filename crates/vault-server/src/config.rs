@@ -15,7 +15,7 @@ mod limits;
 pub use audit::AuditConfig;
 pub use bootstrap::{BootstrapSource, FirstOrg};
 pub use credential_injector::{EchoScrub, SubstringPatterns};
-pub use egress::{ClientIdentity, Egress};
+pub use egress::{ClientIdentity, Egress, NotAnOrgNetwork, OrgNetwork};
 pub use limits::{Limits, defaults};
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};

@@ -221,7 +221,10 @@ impl Client {
     /// # Errors
     /// [`ClientError::Refused`] with `not_found`.
     pub async fn veto_restore(&self, restore_id: &str) -> Result<(), ClientError> {
-        let path = format!("/v1/recovery/restores/{}", Uuid::from_bytes(id(restore_id)?));
+        let path = format!(
+            "/v1/recovery/restores/{}",
+            Uuid::from_bytes(id(restore_id)?)
+        );
         send(self.request(Method::DELETE, &path)).await.map(drop)
     }
 

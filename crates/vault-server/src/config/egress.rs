@@ -1,8 +1,11 @@
 //! Where proxied requests may go, beyond the public internet over https.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use credential_injector::EchoScrub;
+use uuid::Uuid;
+use vault_store::OrgId;
 
 use super::TlsFiles;
 
@@ -11,6 +14,8 @@ use super::TlsFiles;
 pub struct Egress {
     /// Networks in CIDR notation that are dialled although they are not public.
     pub allowed_networks: Vec<String>,
+    /// Such networks that one organisation alone may dial.
+    pub networks_of_orgs: Vec<OrgNetwork>,
     /// Hosts to which plain http is allowed, exact names.
     pub http_hosts: Vec<String>,
     /// Loopback addresses may be dialled, with https and with plain http.
@@ -26,6 +31,33 @@ pub struct Egress {
     pub keep_accept_encoding: bool,
     /// Names under which clients reach this server; a target with such a host is refused.
     pub own_hosts: Vec<String>,
+}
+
+/// A network that one organisation may dial, as `organisation id:[host=]address[/prefix]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrgNetwork {
+    /// Which organisation.
+    pub org_id: OrgId,
+    /// The network, as in [`Egress::allowed_networks`].
+    pub network: String,
+}
+
+/// Text that does not begin with the id of an organisation and a colon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not an organisation's id, a colon and a network")]
+pub struct NotAnOrgNetwork;
+
+impl FromStr for OrgNetwork {
+    type Err = NotAnOrgNetwork;
+
+    fn from_str(text: &str) -> Result<Self, NotAnOrgNetwork> {
+        let (org_id, network) = text.split_once(':').ok_or(NotAnOrgNetwork)?;
+        let org_id: Uuid = org_id.parse().map_err(|_| NotAnOrgNetwork)?;
+        Ok(Self {
+            org_id: org_id.into(),
+            network: network.to_owned(),
+        })
+    }
 }
 
 /// A client certificate for upstreams.

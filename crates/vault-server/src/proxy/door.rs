@@ -43,9 +43,10 @@ pub(crate) struct Door {
 impl Door {
     /// A door with a pool of its own. Called on the worker's runtime.
     pub(crate) fn new(setup: &ProxySetup) -> Self {
+        let setup = Arc::new(setup.clone());
         Self {
-            upstream: Upstream::new(setup),
-            setup: Arc::new(setup.clone()),
+            upstream: Upstream::new(Arc::clone(&setup)),
+            setup,
         }
     }
 

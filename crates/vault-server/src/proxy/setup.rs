@@ -1,16 +1,19 @@
 //! What the proxy needs from the configuration, read once and shared by all workers.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use credential_injector::egress::{
     AddressPolicy, AllowEntry, AllowEntryError, ConnectLimits, EgressConnector, OwnListeners,
-    SystemResolver,
+    Resolver, SystemResolver,
 };
 use credential_injector::{EchoScrub, HostPattern, HostPatternError, SchemePolicy};
 
+use vault_store::OrgId;
+
 use super::trust::{TrustError, UpstreamTls};
-use crate::config::{Config, Egress, Limits};
+use crate::config::{Config, Egress, Limits, OrgNetwork};
 use crate::vault::Vault;
 
 /// Rules, trust and bounds of the proxy.
@@ -18,7 +21,8 @@ use crate::vault::Vault;
 pub(crate) struct ProxySetup {
     pub(crate) schemes: Arc<SchemePolicy>,
     pub(crate) own_hosts: Arc<[HostPattern]>,
-    pub(crate) connector: EgressConnector,
+    connector: EgressConnector,
+    connectors_of_orgs: Arc<HashMap<OrgId, EgressConnector>>,
     pub(crate) tls: Arc<UpstreamTls>,
     pub(crate) limits: Arc<Limits>,
     /// Where stored credentials are found; `None` on a server that keeps none.
@@ -58,6 +62,13 @@ impl ProxySetup {
         Self { vault, ..self }
     }
 
+    /// Dials for an organisation, where it may.
+    pub(crate) fn connector_of(&self, org_id: OrgId) -> &EgressConnector {
+        self.connectors_of_orgs
+            .get(&org_id)
+            .unwrap_or(&self.connector)
+    }
+
     pub(crate) fn new(config: &Config, listener: SocketAddr) -> Result<Self, ProxySetupError> {
         let egress = &config.egress;
         let identity = match &egress.client_identity {
@@ -66,13 +77,18 @@ impl ProxySetup {
         };
         let tls = UpstreamTls::new(egress.extra_ca_file.as_deref(), identity)?;
         let resolver = Arc::new(SystemResolver::new());
-        let connector = EgressConnector::new(resolver, Arc::new(address_policy(egress)?))
-            .with_own_listeners(OwnListeners::new([listener]))
-            .with_limits(connect_limits(&config.limits));
+        let connector = |policy| {
+            EgressConnector::new(Arc::clone(&resolver) as Arc<dyn Resolver>, Arc::new(policy))
+                .with_own_listeners(OwnListeners::new([listener]))
+                .with_limits(connect_limits(&config.limits))
+        };
+        let policies = policies_of_orgs(egress)?.into_iter();
+        let of_orgs = policies.map(|(org_id, policy)| (org_id, connector(policy)));
         Ok(Self {
             schemes: Arc::new(scheme_policy(egress)?),
             own_hosts: patterns(&egress.own_hosts)?.into(),
-            connector,
+            connectors_of_orgs: Arc::new(of_orgs.collect()),
+            connector: connector(address_policy(egress)?),
             tls: Arc::new(tls),
             limits: Arc::new(config.limits.clone()),
             vault: None,
@@ -82,15 +98,32 @@ impl ProxySetup {
     }
 }
 
+/// What each organisation with networks of its own may dial: these and everybody's.
+fn policies_of_orgs(egress: &Egress) -> Result<HashMap<OrgId, AddressPolicy>, ProxySetupError> {
+    let mut policies = HashMap::new();
+    for OrgNetwork { org_id, network } in &egress.networks_of_orgs {
+        let policy = match policies.remove(org_id) {
+            Some(policy) => policy,
+            None => address_policy(egress)?,
+        };
+        policies.insert(*org_id, allowed(policy, network)?);
+    }
+    Ok(policies)
+}
+
+fn allowed(policy: AddressPolicy, entry: &str) -> Result<AddressPolicy, ProxySetupError> {
+    let refused = |cause| ProxySetupError::Network {
+        entry: entry.to_owned(),
+        cause,
+    };
+    let parsed: AllowEntry = entry.parse().map_err(refused)?;
+    policy.allow(parsed).map_err(refused)
+}
+
 fn address_policy(egress: &Egress) -> Result<AddressPolicy, ProxySetupError> {
     let mut policy = AddressPolicy::deny_special();
     for entry in &egress.allowed_networks {
-        let refused = |cause| ProxySetupError::Network {
-            entry: entry.clone(),
-            cause,
-        };
-        let parsed: AllowEntry = entry.parse().map_err(refused)?;
-        policy = policy.allow(parsed).map_err(refused)?;
+        policy = allowed(policy, entry)?;
     }
     Ok(if egress.allow_loopback {
         policy.allow_loopback()

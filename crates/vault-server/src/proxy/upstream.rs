@@ -8,7 +8,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use credential_injector::egress::{EgressConnector, EgressError, ResolveError};
+use credential_injector::egress::{EgressError, ResolveError};
 use credential_injector::{Host, OutboundRequest, Scheme, Target};
 use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 use http::uri::PathAndQuery;
@@ -39,7 +39,7 @@ const KEPT_TRIES_MAX: usize = 3;
 /// One worker's way to upstreams.
 #[derive(Clone)]
 pub(crate) struct Upstream {
-    connector: EgressConnector,
+    setup: Arc<ProxySetup>,
     tls: Arc<UpstreamTls>,
     pool: Pool,
     handshake_timeout: Duration,
@@ -84,12 +84,12 @@ impl UpstreamError {
 type Sent = Result<Response<Incoming>, TrySendError<Request<UpBody>>>;
 
 impl Upstream {
-    pub(crate) fn new(setup: &ProxySetup) -> Self {
+    pub(crate) fn new(setup: Arc<ProxySetup>) -> Self {
         Self {
-            connector: setup.connector.clone(),
             tls: Arc::clone(&setup.tls),
             pool: Pool::new(),
             handshake_timeout: setup.limits.proxy_connect_timeout,
+            setup,
         }
     }
 
@@ -119,7 +119,7 @@ impl Upstream {
             }
         }
         let sender = self
-            .connect(&target, &self.tls.for_target(&target).any)
+            .connect(org_id, &target, &self.tls.for_target(&target).any)
             .await?;
         let mut lease = self.pool.adopt(key, sender);
         match exchange(&mut lease.sender, &target, request).await {
@@ -138,7 +138,7 @@ impl Upstream {
         let (target, mut request) = outbound.into_parts();
         name_websocket(request.headers_mut());
         let sender = self
-            .connect(&target, &self.tls.for_target(&target).http1)
+            .connect(org_id, &target, &self.tls.for_target(&target).http1)
             .await?;
         let key = PoolKey {
             org_id,
@@ -151,8 +151,13 @@ impl Upstream {
         Ok((response, lease))
     }
 
-    async fn connect(&self, target: &Target, tls: &TlsConnector) -> Result<Sender, UpstreamError> {
-        let stream = self.connector.connect(target).await?;
+    async fn connect(
+        &self,
+        org_id: OrgId,
+        target: &Target,
+        tls: &TlsConnector,
+    ) -> Result<Sender, UpstreamError> {
+        let stream = self.setup.connector_of(org_id).connect(target).await?;
         if target.scheme() == Scheme::Http {
             return handshake_http1(stream).await;
         }

@@ -47,6 +47,7 @@ mod proxy_failures;
 mod proxy_fidelity;
 mod proxy_framing;
 mod proxy_http2;
+mod proxy_of_orgs;
 mod proxy_query;
 mod proxy_retry;
 mod proxy_shared_credentials;
