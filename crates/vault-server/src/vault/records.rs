@@ -73,7 +73,7 @@ impl Hash for OwnRecord<'_> {
 pub(super) enum FoundRecord {
     Value(ValueRead),
     File(FileRead),
-    Credential(CredentialRead),
+    Credential(Box<CredentialRead>),
 }
 
 impl FoundRecord {
@@ -82,7 +82,7 @@ impl FoundRecord {
         match self {
             Self::Value(read) => read.into(),
             Self::File(read) => read.into(),
-            Self::Credential(read) => read.into(),
+            Self::Credential(read) => read.as_ref().into(),
         }
     }
 }
@@ -146,7 +146,8 @@ impl Vault {
             OwnRecord::Value(name) => FoundRecord::Value(self.readable(owner, name, None).await?),
             OwnRecord::File(file_id) => FoundRecord::File(self.own_file(owner, file_id).await?),
             OwnRecord::Credential(id) => {
-                FoundRecord::Credential(self.shareable_credential(owner, id).await?)
+                let read = self.shareable_credential(owner, id).await?;
+                FoundRecord::Credential(Box::new(read))
             }
         })
     }

@@ -49,7 +49,7 @@ async fn start() -> (Api, TestUser, OrgId, usize, TlsUpstream) {
     (api, user, org_id, before, trusted)
 }
 
-fn only<'a>(links: &'a [ChainLink], before: usize) -> &'a ChainLink {
+fn only(links: &[ChainLink], before: usize) -> &ChainLink {
     let [link] = &links[before..] else {
         panic!("{} entries", links.len() - before);
     };

@@ -1,9 +1,10 @@
 //! `/v1/kv/{key}/shares` and `/v1/kv/shared`: shares of values.
 
-use axum::extract::{Request, State};
+use axum::extract::{FromRequestParts, Request, State};
 use axum::response::Response;
 use http::Uri;
 use http::header::{self, HeaderMap, HeaderValue};
+use http::request::Parts;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
@@ -29,6 +30,7 @@ use crate::problem::Problem;
 use crate::vault::principal::Principal;
 use crate::vault::records::OwnRecord;
 use crate::vault::shares::SharedValue;
+use crate::vault::value_name::ValueName;
 
 /// Where the list of inbound shares is.
 const INBOX: &str = "/v1/kv/shared";
@@ -131,6 +133,23 @@ async fn list(
     outbox::list(&state, &caller, what, parameters, secret, &uri).await
 }
 
+/// The two variable segments of `/v1/kv/{key}/shares/{shareId}`.
+#[derive(Debug)]
+struct ValueShareInPath {
+    name: ValueName,
+    share_id: ShareId,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for ValueShareInPath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let KeyInPath(name) = KeyInPath::from_request_parts(parts, state).await?;
+        let ShareInPath(share_id) = ShareInPath::from_request_parts(parts, state).await?;
+        Ok(Self { name, share_id })
+    }
+}
+
 /// Ends a share at once.
 ///
 /// What the recipient has read stays read. With `rekey=true` and the user secret the current
@@ -158,8 +177,7 @@ async fn list(
 async fn revoke(
     caller: Principal,
     State(state): State<ApiState>,
-    KeyInPath(name): KeyInPath,
-    ShareInPath(share_id): ShareInPath,
+    ValueShareInPath { name, share_id }: ValueShareInPath,
     Parameters(parameters): Parameters<RevokeParameters>,
     secret: Result<UserSecret, Problem>,
     _: NoBody,
