@@ -1,18 +1,19 @@
 // Unmodified Node clients, one per run: `node_clients.mjs NAME`.
 //
-// Their key is one of Sealgate's. The target stands in a header of each request.
+// Their key is one of Sealgate's. With TARGET, an API key goes to the explicit door: the target stands
+// in a header of each request. Without it, BASE is the base-URL door and the key an access token.
 
 import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 
-const { SEALGATE, KEY, SECRET, TARGET, CONFIRMED, PACKAGES } = process.env;
+const { BASE, KEY, SECRET, TARGET, CONFIRMED, PACKAGES } = process.env;
 const packages = createRequire(`${PACKAGES}/package.json`);
-const to = (path) => ({ "X-Target-URL": TARGET + path, "X-User-Secret": SECRET });
+const to = (path) => (TARGET ? { "X-Target-URL": TARGET + path, "X-User-Secret": SECRET } : {});
 
 async function openai() {
   const { OpenAI } = packages("openai");
-  const client = new OpenAI({ baseURL: `${SEALGATE}/v1`, apiKey: KEY, maxRetries: 0 });
+  const client = new OpenAI({ baseURL: `${BASE}/v1`, apiKey: KEY, maxRetries: 0 });
   const ask = { model: "m", messages: [{ role: "user", content: "count" }] };
   const headers = to("/v1/chat/completions");
   const whole = await client.chat.completions.create(ask, { headers });
@@ -28,17 +29,14 @@ async function openai() {
 async function stripe() {
   const loaded = packages("stripe");
   const Stripe = loaded.default ?? loaded;
-  const address = new URL(SEALGATE);
-  // The library's own way to choose an HTTP client; this one names the target of each request.
+  // The library takes no base URL with a path. This is its own way to choose an HTTP client.
   const toTarget = (url, init) => {
+    const path = new URL(url).pathname;
     const headers = new Headers(init.headers);
-    for (const [name, value] of Object.entries(to(new URL(url).pathname))) headers.set(name, value);
-    return fetch(url, { ...init, headers });
+    for (const [name, value] of Object.entries(to(path))) headers.set(name, value);
+    return fetch(BASE + path, { ...init, headers });
   };
   const client = new Stripe(KEY, {
-    protocol: "http",
-    host: address.hostname,
-    port: address.port,
     httpClient: Stripe.createFetchHttpClient(toTarget),
     maxNetworkRetries: 0,
     telemetry: false,
@@ -50,8 +48,8 @@ async function stripe() {
 }
 
 async function nodeFetch() {
-  const headers = { "X-Api-Key": KEY, ...to("/items") };
-  const answer = await fetch(SEALGATE, { method: "POST", headers, body: "body" });
+  const headers = { Authorization: `Bearer ${KEY}`, ...to("/items") };
+  const answer = await fetch(`${BASE}/items`, { method: "POST", headers, body: "body" });
   assert.equal(answer.status, 200);
   assert.equal((await answer.json()).body, "body");
 }

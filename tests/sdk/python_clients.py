@@ -1,24 +1,27 @@
 """Unmodified Python clients, one per run: `python_clients.py NAME`.
 
-Their key is one of Sealgate's. The target stands in a header of each request.
+Their key is one of Sealgate's. With TARGET, an API key goes to the explicit door: the target stands
+in a header of each request. Without it, BASE is the base-URL door and the key an access token.
 """
 
 import os
 import pathlib
 import sys
 
-SEALGATE, KEY, SECRET = (os.environ[name] for name in ("SEALGATE", "KEY", "SECRET"))
-TARGET = os.environ["TARGET"]
+BASE, KEY = os.environ["BASE"], os.environ["KEY"]
+TARGET = os.environ.get("TARGET")
 
 
 def to(path):
-    return {"X-Target-URL": TARGET + path, "X-User-Secret": SECRET}
+    if TARGET is None:
+        return {}
+    return {"X-Target-URL": TARGET + path, "X-User-Secret": os.environ["SECRET"]}
 
 
 def openai():
     from openai import OpenAI
 
-    client = OpenAI(base_url=SEALGATE + "/v1", api_key=KEY, max_retries=0)
+    client = OpenAI(base_url=BASE + "/v1", api_key=KEY, max_retries=0)
     ask = {
         "model": "m",
         "messages": [{"role": "user", "content": "count"}],
@@ -37,7 +40,7 @@ def openai():
 def stripe():
     from stripe import StripeClient
 
-    client = StripeClient(KEY, base_addresses={"api": SEALGATE}, max_network_retries=0)
+    client = StripeClient(KEY, base_addresses={"api": BASE}, max_network_retries=0)
     customers = client.v1.customers
     shown = customers.retrieve("cus_1", options={"headers": to("/v1/customers/cus_1")})
     assert shown.id == "cus_1", shown
@@ -52,9 +55,10 @@ def requests():
     with requests.Session() as session:
         session.headers["X-Api-Key"] = KEY
         # Its credential goes into the query, beside what stands there.
-        answer = session.get(SEALGATE, headers=to("/search?q=a%2Fb"))
+        path = "/search?q=a%2Fb"
+        answer = session.get(BASE + path, headers=to(path))
         assert (answer.status_code, answer.json()["path"]) == (200, "/search"), answer.text
-        answer = session.post(SEALGATE, headers=to("/items"), data=b"body")
+        answer = session.post(BASE + "/items", headers=to("/items"), data=b"body")
         assert (answer.status_code, answer.json()["body"]) == (200, "body"), answer.text
 
 
@@ -62,7 +66,7 @@ def httpx():
     import httpx
 
     with httpx.Client(headers={"X-Api-Key": KEY}) as client:
-        answer = client.post(SEALGATE, headers=to("/items"), content=iter([b"in ", b"pieces"]))
+        answer = client.post(BASE + "/items", headers=to("/items"), content=iter([b"in ", b"pieces"]))
         assert (answer.status_code, answer.json()["body"]) == (200, "in pieces"), answer.text
 
 

@@ -3,8 +3,9 @@
 #
 # Installs the clients at pinned versions into a directory that goes away, starts a TLS upstream
 # (upstream.py) and a server in development mode, and stores the upstream's keys as credentials.
-# A client passes when the upstream saw exactly its credential and nothing of ours. SEALGATE names
-# a binary that is built already.
+# A client passes when the upstream saw exactly its credential and nothing of ours. Each goes by the
+# explicit door with an API key, and by the base-URL door with an access token as the key that it was
+# made for. SEALGATE names a binary that is built already.
 set -euo pipefail
 cd "$(dirname "$0")"
 here="$PWD"
@@ -38,7 +39,7 @@ fi
         openai==3.54.0 stripe==16.1.0 httpx==0.28.1 requests==2.34.2
 } >"$work/pip.log" 2>&1 &
 pip=$!
-mkdir "$work/packages" "$work/confirmed"
+mkdir "$work/home" "$work/packages" "$work/confirmed"
 printf '{"private": true}' >"$work/packages/package.json"
 npm --prefix "$work/packages" install --silent --no-audit --no-fund \
     openai@7.57.0 stripe@23.1.0 >"$work/npm.log" 2>&1 || fail "npm"
@@ -54,18 +55,26 @@ openssl x509 -req -in "$work/leaf.csr" -CA "$work/ca.pem" -CAkey "$work/ca.key" 
     -out "$work/leaf.pem" 2>/dev/null
 
 random() { openssl rand -hex 16; }
-# ROLE, VALUE, PLACE as the API names it, its JSON, TEMPLATE, and what arrives.
+# role NAME VALUE PLACE JSON TEMPLATE ARRIVING: an upstream and its credential. PLACE is named as it
+# arrives, JSON as the API asks for it. Those that end in -token are reached by the base-URL door.
 roles="$work/roles"
-basic="tester:$(random)"
-openai="sk-$(random)" stripe="sk_live_$(random)" query="q+/ $(random)" header="h-$(random)"
-{
-    printf 'openai|%s|authorization|"header":"Authorization"|Bearer {{secret}}|Bearer %s\n' "$openai" "$openai"
-    printf 'stripe|%s|authorization|"header":"Authorization"|Bearer {{secret}}|Bearer %s\n' "$stripe" "$stripe"
-    printf 'plain-query|%s|?api_key|"queryParameter":"api_key"|{{secret}}|%s\n' "$query" "$query"
-    printf 'plain-header|%s|x-api-key|"header":"X-Api-Key"|{{secret}}|%s\n' "$header" "$header"
-    printf 'plain-basic|%s|authorization|"header":"Authorization"|Basic {{secret|base64}}|Basic %s\n' \
-        "$basic" "$(printf %s "$basic" | base64 -w 0)"
-} >"$roles"
+role() {
+    (IFS='|' && printf '%s\n' "$*") >>"$roles"
+    printf '%s\n' "$2" >>"$work/values"
+}
+basic() { printf %s "$1" | base64 -w 0; }
+authorization=(authorization '"header":"Authorization"')
+for door in "" -token; do
+    openai="sk-$(random)" stripe="sk_live_$(random)" query="q+/ $(random)" header="h-$(random)"
+    pair="tester:$(random)"
+    role "openai$door" "$openai" "${authorization[@]}" 'Bearer {{secret}}' "Bearer $openai"
+    role "stripe$door" "$stripe" "${authorization[@]}" 'Bearer {{secret}}' "Bearer $stripe"
+    role "plain-query$door" "$query" '?api_key' '"queryParameter":"api_key"' '{{secret}}' "$query"
+    role "plain-header$door" "$header" x-api-key '"header":"X-Api-Key"' '{{secret}}' "$header"
+    role "plain-basic$door" "$pair" "${authorization[@]}" 'Basic {{secret|base64}}' "Basic $(basic "$pair")"
+done
+pair="git:$(random)"
+role git-token "$pair" "${authorization[@]}" 'Basic {{secret|base64}}' "Basic $(basic "$pair")"
 python3 - "$roles" "$work/roles.json" <<'PYTHON'
 import json, sys
 roles = {}
@@ -75,7 +84,9 @@ for line in open(sys.argv[1]):
     roles[role] = {"place": place, "wanted": rest.rpartition("|")[2]}
 json.dump(roles, open(sys.argv[2], "w"))
 PYTHON
-printf '%s\n' "$openai" "$stripe" "$query" "$header" "$basic" >"$work/values"
+
+mkdir "$work/repositories"
+git init --quiet --bare --initial-branch=main "$work/repositories/repo.git"
 
 python3 upstream.py "$work" >"$work/upstream.log" 2>&1 &
 children+=($!)
@@ -91,45 +102,85 @@ key="$(sed -n 's/^API key: *//p' "$work/shown")"
 secret="$(sed -n 's/^User secret: *//p' "$work/shown")"
 port() { python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))[sys.argv[2]])' "$work/ports.json" "$1"; }
 
-# Stored without any secret: sealing needs public keys alone.
+passphrase="$(random)"
+printf '%s\n' "$key" "$secret" "$passphrase" >"$work/own"
+cp "$work/own" "$work/ours"
+
+# call PATH [HEADER…]: posts what stands on standard input; the answer is in $work/made.
+call() {
+    local address="$base$1" headers=()
+    shift
+    for header in "X-Api-Key: $key" 'Content-Type: application/json' "$@"; do headers+=(-H "$header"); done
+    curl -sS --fail-with-body -o "$work/made" "$address" "${headers[@]}" --data-binary @- ||
+        fail "$(cat "$work/made")"
+}
+made() { python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))[sys.argv[2]])' "$work/made" "$1"; }
+
+# For the explicit door nothing but public keys is needed. What a token is to open has a passphrase.
+declare -A tokens
 while IFS= read -r line; do
     role="${line%%|*}" rest="${line#*|}"
     value="${rest%%|*}" rest="${rest#*|}"
     rest="${rest#*|}"
     place="${rest%%|*}" rest="${rest#*|}"
     template="${rest%|*}"
-    printf '{"name":"%s","hostPattern":"localhost:%s","value":"%s",%s,"template":"%s"}' \
-        "$role" "$(port "$role")" "$value" "$place" "$template" |
-        curl -sS --fail-with-body -o "$work/made" "$base/v1/credentials" -H "X-Api-Key: $key" \
-            -H 'Content-Type: application/json' --data-binary @- || fail "$(cat "$work/made")"
+    headers=()
+    if [[ $role == *-token ]]; then headers=("X-Proxy-Master-Key: $passphrase"); fi
+    call /v1/credentials "${headers[@]}" < <(
+        printf '{"name":"%s","hostPattern":"localhost:%s","value":"%s",%s,"template":"%s"}' \
+            "$role" "$(port "$role")" "$value" "$place" "$template"
+    )
+    if [[ $role == *-token ]]; then
+        call /v1/tokens "${headers[@]}" < <(printf '{"ttlSeconds":600,"credentials":["%s"]}' "$(made credentialId)")
+        tokens[$role]="$(made token)"
+        printf '%s\n' "${tokens[$role]}" >>"$work/ours"
+    fi
 done <"$roles"
 
-# client NAME ROLE REQUESTS COMMAND…: runs it with nothing in its environment but what is named.
+# client NAME ROLE REQUESTS COMMAND…: runs it with nothing in its environment but what is named. A
+# client with a token has nothing else of the user's either.
 client() {
-    local name="$1" role="$2" requests="$3"
+    local name="$1" role="$2" requests="$3" absent=(-f "$work/values") environment
     shift 3
-    local environment=(
-        "PATH=$PATH" "HOME=$work" "SEALGATE=$base" "KEY=$key" "SECRET=$secret"
-        "TARGET=https://localhost:$(port "$role")" "CONFIRMED=$work/confirmed" "PACKAGES=$work/packages"
-    )
-    if env -i "${environment[@]}" env | grep -qFf "$work/values"; then fail "$name holds a key"; fi
+    environment=("PATH=$PATH" "HOME=$work/home" "CONFIRMED=$work/confirmed" "PACKAGES=$work/packages")
+    if [[ $role == *-token ]]; then
+        environment+=("BASE=$base/to/localhost:$(port "$role")" "KEY=${tokens[$role]}")
+        absent+=(-f "$work/own")
+    else
+        environment+=("BASE=$base" "KEY=$key" "SECRET=$secret" "TARGET=https://localhost:$(port "$role")")
+    fi
+    if env -i "${environment[@]}" env | grep -qF "${absent[@]}"; then fail "$name holds a key"; fi
     env -i "${environment[@]}" timeout 60 "$@" >"$work/client.log" 2>&1 || fail "$name"
     python3 "$here/check.py" "$work" "$role" "$requests" || fail "$name"
     if grep -qFf "$work/values" "$work/client.log" "$work/sealgate.log"; then fail "$name: a key was shown"; fi
-    printf '%-16s ok\n' "$name"
+    if grep -qFf "$work/ours" "$work/sealgate.log"; then fail "$name: a secret of ours was logged"; fi
+    passed=$((passed + 1))
+    printf '%-24s ok\n' "$name"
 }
 
-python() { client "$1, Python" "$2" "$3" "$work/venv/bin/python" "$here/python_clients.py" "$1"; }
-node() { client "$1, Node" "$2" "$3" node "$here/node_clients.mjs" "$1"; }
+python() { client "$1, Python$4" "$2" "$3" "$work/venv/bin/python" "$here/python_clients.py" "$1"; }
+node() { client "$1, Node$4" "$2" "$3" node "$here/node_clients.mjs" "$1"; }
 
-python openai openai 2
-python stripe stripe 2
-python requests plain-query 2
-python httpx plain-header 1
-node openai openai 2
-node stripe stripe 2
-node nodeFetch plain-header 1
-# shellcheck disable=SC2016 # its own environment, not ours
-client curl plain-basic 1 bash -c 'curl -sS --fail -o /dev/null "$SEALGATE/" \
-    -H "X-Api-Key: $KEY" -H "X-User-Secret: $SECRET" -H "X-Target-URL: $TARGET/items" -d body'
-echo "8 clients: each with its credential, and nothing of ours"
+passed=0
+for door in "" -token; do
+    at="${door:+, by token}"
+    python openai "openai$door" 2 "$at"
+    python stripe "stripe$door" 2 "$at"
+    python requests "plain-query$door" 2 "$at"
+    python httpx "plain-header$door" 1 "$at"
+    node openai "openai$door" 2 "$at"
+    node stripe "stripe$door" 2 "$at"
+    node nodeFetch "plain-header$door" 1 "$at"
+done
+# shellcheck disable=SC2016 # their own environment, not ours
+{
+    client curl plain-basic 1 bash -c 'curl -sS --fail -o /dev/null "$BASE/" \
+        -H "X-Api-Key: $KEY" -H "X-User-Secret: $SECRET" -H "X-Target-URL: $TARGET/items" -d body'
+    client "curl, by token" plain-basic-token 1 bash -c 'curl -sS --fail -o /dev/null "$BASE/items" \
+        -H "Authorization: Bearer $KEY" -d body'
+    # As Stripe's own examples for curl do.
+    client "stripe, curl, by token" stripe-token 1 bash -c 'curl -sS --fail -o /dev/null \
+        "$BASE/v1/customers" -u "$KEY:" -d email=b@example.com'
+}
+client "git, by token" git-token 8 "$here/git_client.sh"
+echo "$passed clients: each with its credential, and nothing of ours"

@@ -1,13 +1,15 @@
 """A TLS upstream that speaks enough of each API for its official client.
 
-In: a directory with `leaf.pem`, `leaf.key` and `roles.json`, which says for each role what its
-credential looks like on arrival. Out: `ports.json`, and one line of `seen.jsonl` per request.
+In: a directory with `leaf.pem`, `leaf.key`, `roles.json`, which says for each role what its
+credential looks like on arrival, and `ours`, the secrets of Sealgate that must not arrive. Out: `ports.json`, and one line of `seen.jsonl` per request.
 
 A request without exactly its credential, or with anything of Sealgate's own, gets a 401 or a 400
 and is written down as such; `check.py` fails on it. Streams wait for the client: each event is
 sent only after the client has confirmed the one before.
 """
 
+import base64
+import binascii
 import http.server
 import json
 import os
@@ -37,11 +39,26 @@ OWN_HEADERS = {
     "x-target-url",
     "x-user-secret",
 }
+# Where a client's own key may stand. One that is not the place of the credential must be gone.
+KEY_HEADERS = {"api-key", "authorization", "x-api-key", "x-goog-api-key"}
 LOCK = threading.Lock()
 
 
-def faults(role, path, headers):
+def readings(text):
+    """A text as it stands, percent-decoded, and what a Basic value says."""
+    yield text
+    yield urllib.parse.unquote(text)
+    scheme, _, encoded = text.partition(" ")
+    if scheme.lower() == "basic":
+        try:
+            yield base64.b64decode(encoded + "==").decode(errors="replace")
+        except binascii.Error:
+            pass
+
+
+def faults(role, path, headers, body):
     """What is wrong with a request."""
+    ours = (WORK / "ours").read_text().split()
     found = []
     place, wanted = ROLES[role]["place"], ROLES[role]["wanted"]
     if place.startswith("?"):
@@ -52,11 +69,14 @@ def faults(role, path, headers):
     if sent != [wanted]:
         found.append(f"{len(sent)} credentials in {place}, or another one")
     for name, value in headers:
-        own = name.lower() in OWN_HEADERS or (name.lower() == "x-api-key" != place)
-        if own or any(prefix in value for prefix in OWN_KEYS):
+        if name.lower() in OWN_HEADERS or name.lower() in KEY_HEADERS - {place}:
             found.append(f"a header of ours: {name}")
-    if any(prefix in path for prefix in OWN_KEYS):
-        found.append("a key of ours in the path")
+        if any(secret in text for text in readings(value) for secret in [*OWN_KEYS, *ours]):
+            found.append(f"a secret of ours in {name}")
+    if any(secret in text for text in readings(path) for secret in [*OWN_KEYS, *ours]):
+        found.append("a secret of ours in the path")
+    if any(secret.encode() in body for secret in ours):
+        found.append("a secret of ours in the body")
     return found
 
 
@@ -66,7 +86,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def handle_any(self):
         role = self.server.role
         body = self.read_body()
-        found = faults(role, self.path, self.headers.items())
+        found = faults(role, self.path, self.headers.items(), body)
         with LOCK, open(WORK / "seen.jsonl", "a") as seen:
             path = urllib.parse.urlsplit(self.path).path
             seen.write(json.dumps({"role": role, "path": path, "faults": found}) + "\n")
