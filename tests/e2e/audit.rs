@@ -232,3 +232,72 @@ async fn an_export_is_checked_without_the_database() {
         said(&found)
     );
 }
+
+/// The id of a value, as entries tell it.
+fn record_of(db: &rusqlite::Connection, name: &str) -> String {
+    let select = "SELECT record_id FROM vault_values WHERE name = ?1";
+    let id: [u8; 16] = db.query_row(select, [name], |row| row.get(0)).unwrap();
+    format!("value:{}", uuid::Uuid::from_bytes(id))
+}
+
+#[tokio::test]
+async fn a_genuine_row_of_an_earlier_day_is_named() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Sealgate::dev(data.path(), &[]);
+    let keys = server.first_keys();
+    let client = server.client(&keys.api_key);
+    let write = Write::default();
+    for name in ["written", "deleted", "destroyed", "same"] {
+        client.put(name, b"value", &write).await.unwrap();
+    }
+    assert!(server.terminate().success());
+    let earlier = copy(data.path());
+    let db = database(earlier.path());
+    let records = ["written", "deleted", "destroyed"].map(|name| record_of(&db, name));
+    db.close().unwrap();
+
+    let server = Sealgate::dev(data.path(), &[]);
+    let client = server.client(&keys.api_key);
+    client.put("written", b"newer", &write).await.unwrap();
+    client.delete("deleted", false).await.unwrap();
+    client.delete("destroyed", true).await.unwrap();
+    let (old, new) = (
+        keys.user_secret.as_str().into(),
+        "another user secret".into(),
+    );
+    client.rekey(&old, &new).await.unwrap();
+    // Beside the server, and after it.
+    let verified = audit(&["verify"], data.path());
+    assert!(verified.status.success(), "{}", said(&verified));
+    assert!(server.terminate().success());
+    let verified = audit(&["verify"], data.path());
+    assert!(verified.status.success(), "{}", said(&verified));
+
+    let value = "INSERT OR REPLACE INTO vault_values SELECT * FROM earlier.vault_values";
+    let [written, deleted, destroyed] = records;
+    for (statement, named) in [
+        (format!("{value} WHERE name = 'written'"), written),
+        (format!("{value} WHERE name = 'deleted'"), deleted),
+        (format!("{value} WHERE name = 'destroyed'"), destroyed),
+        (
+            "INSERT OR REPLACE INTO user_keys SELECT * FROM earlier.user_keys".to_owned(),
+            "keys:".to_owned(),
+        ),
+    ] {
+        let hostile = copy(data.path());
+        let db = database(hostile.path());
+        db.pragma_update(None, "foreign_keys", false).unwrap();
+        let path = earlier.path().join("sealgate.db");
+        db.execute("ATTACH ?1 AS earlier", [path.to_str().unwrap()])
+            .unwrap();
+        assert_eq!(db.execute(&statement, []).unwrap(), 1, "{statement}");
+        db.close().unwrap();
+        let found = audit(&["verify"], hostile.path());
+        assert!(!found.status.success(), "{statement}: {}", said(&found));
+        let told = said(&found);
+        let lines: Vec<&str> = told.lines().filter(|line| line.contains("OLD: ")).collect();
+        assert_eq!(lines.len(), 1, "{told}");
+        assert!(lines[0].contains(&named), "{told}");
+        assert!(lines[0].contains("is an older row than entry"), "{told}");
+    }
+}

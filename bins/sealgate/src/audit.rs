@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use vault_server::audit_files::{
-    AuditSource, DatabaseSource, ExportSource, Finding, checkpoints_of, export, verify,
+    AuditSource, DatabaseSource, ExportSource, Finding, OldRow, checkpoints_of, export, verify,
 };
 use vault_server::config::{DATA_DIR_DEFAULT, ROOT_KEY_FILE_NAME, RootKeySource};
 use vault_server::vault::audit::{CHECKPOINT_FILE_NAME, CheckpointFile, SERVER_LOG};
@@ -26,7 +26,8 @@ pub(crate) struct Audit {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Check every chain and name the first broken entry of each. The server may be running.
+    /// Check every chain and name the first broken entry of each, and rows that are older than
+    /// their chain. The server may be running.
     Verify(Verify),
     /// Write every entry as one line of JSON. The server may be running.
     Export(Export),
@@ -123,6 +124,9 @@ impl Verify {
         let mut out = std::io::stdout().lock();
         for finding in &findings {
             writeln!(out, "{}", told(finding))?;
+            for old in old_rows(finding) {
+                writeln!(out, "{}: OLD: {old}", whose(finding))?;
+            }
         }
         if checkpoints.is_empty() {
             writeln!(out, "no checkpoints: entries cut off at the end go unseen")?;
@@ -130,7 +134,7 @@ impl Verify {
         if refused > 0 {
             writeln!(out, "BROKEN: {refused} checkpoints did not authenticate")?;
         }
-        Ok(refused == 0 && findings.iter().all(|finding| finding.outcome.is_ok()))
+        Ok(refused == 0 && findings.iter().all(Finding::is_good))
     }
 
     /// The file named, or the one of the data directory if it is there.
@@ -148,12 +152,23 @@ impl Verify {
     }
 }
 
-fn told(finding: &Finding) -> String {
-    let whose = if finding.org_id == SERVER_LOG {
+fn whose(finding: &Finding) -> String {
+    if finding.org_id == SERVER_LOG {
         "server".to_owned()
     } else {
         finding.org_id.to_string()
-    };
+    }
+}
+
+fn old_rows(finding: &Finding) -> &[OldRow] {
+    finding
+        .outcome
+        .as_ref()
+        .map_or(&[], |report| &report.old_rows)
+}
+
+fn told(finding: &Finding) -> String {
+    let whose = whose(finding);
     match &finding.outcome {
         Ok(report) => {
             let verified = &report.verified;

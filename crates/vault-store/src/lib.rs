@@ -68,8 +68,8 @@ pub use ids::{
 };
 pub use memory::MemoryStore;
 pub use sqlite::{
-    BackupError, DatabaseFile, OpenError, OpenMode, SqliteOptions, SqliteStore, StoredBody,
-    backup_file, verify_backup,
+    BackupError, DatabaseFile, OpenError, OpenMode, RowOf, SqliteOptions, SqliteStore, StoredBody,
+    StoredVersion, backup_file, verify_backup,
 };
 pub use store::{
     ApiKeyAndUser, ApiKeyDetail, ApiKeyScopeStore, AuditStore, Candidate, CredentialRead,

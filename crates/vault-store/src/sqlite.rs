@@ -24,6 +24,7 @@ mod recovery;
 mod rotation;
 mod shares;
 mod store;
+mod stored_version;
 mod tokens;
 mod users;
 mod values;
@@ -46,6 +47,7 @@ use crate::limits::READERS_MAX;
 pub use backup::{BackupError, backup_file, verify_backup};
 pub use database_file::{DatabaseFile, StoredBody};
 pub use open::{ConnectionSettings, OpenError, OpenMode};
+pub use stored_version::{RowOf, StoredVersion};
 
 const CLOSED: StoreError = StoreError::unavailable("the store is closed");
 const BROKEN: StoreError = StoreError::unavailable("writing failed before; reopen the store");

@@ -5,7 +5,7 @@ use std::io::BufRead;
 use std::path::Path;
 
 use hardened_crypto::audit_chain::ChainLink;
-use vault_store::{AuditHead, DatabaseFile, OpenError, OrgId, StoreError};
+use vault_store::{AuditHead, DatabaseFile, OpenError, OrgId, RowOf, StoreError, StoredVersion};
 
 use super::export::{EXPORT_LINE_BYTES_MAX, ExportLine};
 use crate::vault::audit::{BlockError, links_of};
@@ -55,9 +55,17 @@ pub trait AuditSource {
         org_id: OrgId,
         each: &mut dyn FnMut(ChainLink) -> bool,
     ) -> Result<(), SourceError>;
+
+    /// What a row says of its version; `None` also where there are no rows at all.
+    ///
+    /// # Errors
+    /// [`SourceError`].
+    fn row(&self, _row: RowOf) -> Result<Option<StoredVersion>, SourceError> {
+        Ok(None)
+    }
 }
 
-/// The chains in a database file.
+/// The chains and rows of a database file, as they were at one moment.
 #[derive(Debug)]
 pub struct DatabaseSource(DatabaseFile);
 
@@ -110,6 +118,10 @@ impl AuditSource for DatabaseSource {
                 return Ok(());
             }
         }
+    }
+
+    fn row(&self, row: RowOf) -> Result<Option<StoredVersion>, SourceError> {
+        Ok(self.0.version(row)?)
     }
 }
 

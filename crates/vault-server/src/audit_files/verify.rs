@@ -8,6 +8,7 @@ use hardened_crypto::audit_chain::{
 use hardened_crypto::root_key::RootKeyring;
 use vault_store::OrgId;
 
+use super::rows::{OldRow, ToldRows};
 use super::source::{AuditSource, SourceError};
 
 /// What is wrong with a chain.
@@ -22,11 +23,22 @@ pub enum ChainFault {
     Source(#[from] SourceError),
 }
 
-/// A chain without a fault.
+/// A chain without a fault of its own.
 #[derive(Debug)]
 pub struct ChainReport {
     /// What was found.
     pub verified: Verified,
+    /// Rows that the chain knows newer versions of.
+    pub old_rows: Vec<OldRow>,
+}
+
+impl Finding {
+    /// Whether the chain is whole and no row is older than it.
+    #[must_use]
+    pub fn is_good(&self) -> bool {
+        let report = self.outcome.as_ref();
+        report.is_ok_and(|report| report.old_rows.is_empty())
+    }
 }
 
 /// What was found of one chain.
@@ -87,7 +99,9 @@ fn check(
     let known = checkpoints.map_or(&[][..], Vec::as_slice);
     let mut verifier = Verifier::new(start, known)?;
     let mut broken = None;
+    let mut told = ToldRows::default();
     source.links(org_id, &mut |link| {
+        told.note(&link);
         broken = verifier.check(&link).err();
         broken.is_none()
     })?;
@@ -95,6 +109,7 @@ fn check(
         Some(broken) => Err(broken.into()),
         None => Ok(ChainReport {
             verified: verifier.finish()?,
+            old_rows: told.compare(source, org_id)?,
         }),
     }
 }

@@ -24,6 +24,7 @@ mod api_tokens;
 mod api_users_change;
 mod api_values;
 mod api_versions;
+mod audit_rows;
 mod canary;
 mod crash_table;
 mod deadlines;

@@ -1,7 +1,8 @@
 //! A database file, for whoever checks it beside the server.
 //!
-//! In: the path of a database. Out: audit blocks, and which bodies of files belong to it. The lock of the server is not
-//! taken and nothing is written, so a server may be running on the file.
+//! In: the path of a database. Out: audit blocks, versions of rows, and which bodies of files
+//! belong to it, all of the moment of the first look. The lock of the server is not taken and
+//! nothing is written, so a server may be running on the file.
 
 use std::path::Path;
 
@@ -12,6 +13,7 @@ use super::columns::Columns;
 use super::failure::store_error;
 use super::migrate::{self, Found};
 use super::open::{OpenError, open_beside};
+use super::stored_version::{RowOf, StoredVersion, stored_version};
 use crate::error::StoreError;
 use crate::ids::{BlobId, OrgId};
 use crate::limits::LIST_LIMIT_MAX;
@@ -53,6 +55,8 @@ impl DatabaseFile {
     /// [`OpenError`] for a file that is absent or not ours.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
         let db = open_beside(path.as_ref())?;
+        // Never ended: what is read later belongs to what was read before.
+        db.execute_batch("BEGIN")?;
         match migrate::inspect(&db)? {
             Found::Schema(_) => Ok(Self(db)),
             Found::Blank => Err(OpenError::Missing),
@@ -103,6 +107,14 @@ impl DatabaseFile {
                 .push(body(&mut Columns::new(row)).map_err(store_error)?);
         }
         Ok(page)
+    }
+
+    /// What a row says of its version; `None` when there is none.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the file cannot be read.
+    pub fn version(&self, row: RowOf) -> Result<Option<StoredVersion>, StoreError> {
+        stored_version(&self.0, row)
     }
 
     /// As [`AuditStore::audit_blocks`](crate::AuditStore::audit_blocks).
