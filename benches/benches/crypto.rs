@@ -15,6 +15,7 @@ use criterion::Criterion;
 use hardened_crypto::{
     account::NewAccount,
     account_key::AccountKey,
+    audit_chain::{Actor, AuditEvent, Chain, LogText},
     data_key::DataKey,
     ids::{OrgId, RecordId, RecoverySetId, UserId},
     key_hash,
@@ -189,6 +190,7 @@ fn main() {
     ];
     secrets(&mut table, &person);
     rows_and_recovery(&mut table);
+    audit(&mut table);
     table.print();
     println!();
     for (what, wanted, got, reached) in marks.into_iter().flatten() {
@@ -483,6 +485,41 @@ fn rows_and_recovery(table: &mut Table) {
         "64 random bytes",
         || RecoveryKey::combine(&set, &shares).unwrap(),
         coefficients,
+    );
+}
+
+/// One audit entry: made and encoded where a call ends, parsed and chained where it is stored.
+fn audit(table: &mut Table) {
+    let event = || AuditEvent {
+        time_utc_ms: 1_800_000_000_000,
+        actor: Actor::User(OWNER.user),
+        action: LogText::lossy("proxy.call"),
+        target: LogText::lossy(
+            "to:https://api.example.com/v1/charges credential:0190f5fe-7c00-7a00-8000-00000000abcd",
+        ),
+        outcome: LogText::lossy("ok"),
+        new_version: None,
+        request_id: LogText::lossy("01a2026c-8a89-7a53-a8f9-8d1478f732a6"),
+        note: LogText::lossy(
+            "key=AbCdEfGh method=POST status=200 ms=12 up=34 down=567 end=complete",
+        ),
+    };
+    let bytes = event().to_bytes();
+    table.add(
+        "make and encode an audit entry",
+        "copying its bytes",
+        || event().to_bytes(),
+        || bytes.clone(),
+    );
+    let mut chain = Chain::empty(OWNER.org);
+    table.add(
+        "parse and chain an audit entry",
+        "SHA-256 of its bytes",
+        || {
+            let event = AuditEvent::parse_bytes(&bytes).unwrap();
+            chain.append(event).unwrap()
+        },
+        || digest::digest(&digest::SHA256, &bytes),
     );
 }
 
