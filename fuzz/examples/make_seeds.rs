@@ -6,7 +6,10 @@ use hardened_crypto::{
     audit_chain::{Actor, AuditEvent, Chain, Checkpoint, LogText},
     ids::{RecoverySetId, UserId},
     payload,
-    recovery::{RecoveryKey, RecoverySet, Split, StagedRestore, TrusteeContext, WrappedShare},
+    recovery::{
+        MASK_SALT_BYTES, MaskSalt, RecoveryKey, RecoverySet, Split, StagedRestore, TrusteeContext,
+        WrappedShare,
+    },
     root_key::RootKeyring,
     secret_format::{PresentedKey, SecretKind},
     suite::{Header, ObjectKind},
@@ -16,6 +19,8 @@ use hardened_crypto::{
 use sealgate_fuzz::{ALIAS, OWNER, PERSON, VALUE};
 use secrecy::ExposeSecret;
 use std::{error::Error, fs, path::Path};
+use vault_client::recovery::{Envelope, SharePackage};
+use vault_server::{audit_files::ExportLine, vault::recovery::sealed_pair::SealedPair};
 
 fn main() -> Result<(), Box<dyn Error>> {
     for kind in ObjectKind::ALL {
@@ -134,6 +139,34 @@ fn recovery() -> Result<(), Box<dyn Error>> {
     }
     let wrapped = WrappedShare::wrap(&shares[0], &PERSON.account.public, &place)?;
     write("recovery_share", "wrapped", wrapped.as_bytes())?;
+    for salt in [None, Some(MaskSalt([9; MASK_SALT_BYTES]))] {
+        let package = SharePackage {
+            set_version: 1,
+            trustee: PERSON.account.public.fingerprint(),
+            salt,
+            wrapped: WrappedShare::wrap(&shares[0], &PERSON.account.public, &place)?,
+        };
+        let name = if package.salt.is_some() {
+            "masked"
+        } else {
+            "plain"
+        };
+        write("share_package", name, &package.to_bytes())?;
+    }
+    for (name, count) in [("one", 1), ("three", 3)] {
+        let envelope = Envelope {
+            key_pairs: (1..=count).map(|at| (at, vec![7; 150])).collect(),
+            account_key: vec![8; 90],
+        };
+        write("recovery_envelope", name, &envelope.to_bytes()?)?;
+    }
+    let pair = SealedPair {
+        secret_version: 1,
+        generation: 2,
+        ecc: vec![7; 20],
+        kyber: vec![8; 30],
+    };
+    write("sealed_pair", "small", &pair.to_bytes())?;
 
     let pairs = [(
         1,
@@ -163,6 +196,7 @@ fn recovery() -> Result<(), Box<dyn Error>> {
 
 fn audit() -> Result<(), Box<dyn Error>> {
     let mut chain = Chain::empty(OWNER.org);
+    let mut block = Vec::new();
     let actors = [
         Actor::Anonymous,
         Actor::Root,
@@ -185,11 +219,29 @@ fn audit() -> Result<(), Box<dyn Error>> {
             &format!("line-{number}"),
             link.to_line().as_bytes(),
         )?;
+        let event = link.entry.event.to_bytes();
+        write("audit_event", &format!("event-{number}"), &event)?;
+        let line = serde_json::to_vec(&ExportLine::of(&link))?;
+        write("export_line", &format!("line-{number}"), &line)?;
+        block.extend(u16::try_from(event.len())?.to_be_bytes());
+        block.extend(event);
+        block.extend(link.hash.0);
+        let numbers = [1_u64, link.entry.sequence].map(u64::to_be_bytes);
+        let name = format!("entries-{}", link.entry.sequence);
+        write(
+            "audit_block",
+            &name,
+            &[&numbers.concat(), &block[..]].concat(),
+        )?;
     }
     let text = RootKeyring::make_text()?;
     let ring = RootKeyring::parse(text.expose_secret())?;
     let signed = Checkpoint::of(&chain, 1_790_000_000_000).sign(&ring);
-    write("checkpoint", "signed", signed.to_text().as_bytes())
+    let text = signed.to_text();
+    write("checkpoint", "signed", text.as_bytes())?;
+    write("checkpoint_file", "two", text.repeat(2).as_bytes())?;
+    let torn = format!("{}\n{text}", &text[..text.len() / 2]);
+    write("checkpoint_file", "torn", torn.as_bytes())
 }
 
 fn write(target: &str, name: &str, seed: &[u8]) -> Result<(), Box<dyn Error>> {
