@@ -25,6 +25,7 @@ mod api_users_change;
 mod api_values;
 mod api_versions;
 mod audit_rows;
+mod backup_bodies;
 mod canary;
 mod crash_table;
 mod deadlines;
