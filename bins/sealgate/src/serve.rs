@@ -327,6 +327,10 @@ struct VaultArgs {
     #[arg(long, env = "SEALGATE_VALUE_BYTES_MAX", default_value_t = vault_limits::VALUE_BYTES_MAX)]
     value_bytes_max: usize,
 
+    /// Bytes of a file, which is streamed and never collected.
+    #[arg(long, env = "SEALGATE_FILE_BYTES_MAX", default_value_t = vault_limits::FILE_BYTES_MAX)]
+    file_bytes_max: u64,
+
     /// Versions of a value that stay readable.
     #[arg(long, env = "SEALGATE_VERSIONS_KEPT", default_value_t = vault_limits::VERSIONS_KEPT)]
     versions_kept: u32,
@@ -426,6 +430,7 @@ impl VaultArgs {
     fn into_limits(self) -> VaultLimits {
         VaultLimits {
             value_bytes_max: self.value_bytes_max,
+            file_bytes_max: self.file_bytes_max,
             versions_kept: self.versions_kept,
             passphrase_bytes_min: self.passphrase_bytes_min,
             hash_threads: self.hash_threads,

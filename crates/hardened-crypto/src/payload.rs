@@ -92,6 +92,14 @@ pub const fn sealed_bytes(plaintext_bytes: usize) -> usize {
     HEADER_BYTES + cobblestone::sealed_bytes(plaintext_bytes)
 }
 
+/// Bytes of the plaintext of a sealed form of `sealed_bytes`. Authentic only if that is.
+///
+/// # Errors
+/// `Tampered` when no sealed form has that length.
+pub fn plaintext_bytes(sealed_bytes: u64) -> Result<u64> {
+    cobblestone::message_bytes(sealed_bytes.saturating_sub(HEADER_BYTES as u64))
+}
+
 /// Seals a payload in memory.
 ///
 /// # Errors

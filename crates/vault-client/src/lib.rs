@@ -27,9 +27,11 @@ mod api_keys;
 mod client;
 mod credentials;
 mod error;
+mod files;
 mod keys;
 mod kv;
 pub mod recovery;
+mod shares;
 mod tokens;
 mod types;
 mod users;
@@ -38,11 +40,13 @@ pub use api_keys::{KeyLimits, KeysOf};
 pub use client::Client;
 pub use credentials::{Credential, CredentialSecret, CredentialShare, NewCredential};
 pub use error::{ClientError, Problem};
+pub use files::{FileStream, NewFile};
 pub use keys::{OpenKeys, Rotation};
 pub use kv::{Expect, Write};
+pub use shares::{Shared, SharedKind, Terms};
 pub use tokens::{NewToken, Token, TokenGrant};
 pub use types::{
-    AdminUser, ApiKey, KeyStatus, Me, NewApiKey, NewOrg, NewUser, Org, OrgUser, PublicKeys, Value,
-    Written,
+    AdminUser, ApiKey, File, InboundShare, KeyStatus, Me, NewApiKey, NewOrg, NewUser, Org, OrgUser,
+    PublicKeys, Share, Value, Written,
 };
 pub use users::UserPatch;

@@ -181,3 +181,57 @@ pub struct ApiKey {
     /// The proxy and nothing else.
     pub use_only: bool,
 }
+
+/// A file, without its contents.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct File {
+    /// Its id.
+    pub file_id: String,
+    /// Its name.
+    pub file_name: String,
+    /// Its media type.
+    pub content_type: String,
+    /// Bytes of its contents.
+    pub size_bytes: u64,
+    /// When it was made, RFC 3339 in UTC.
+    pub created_utc: String,
+}
+
+/// A share as its owner sees it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Share {
+    /// Its id.
+    pub share_id: String,
+    /// Who may read.
+    pub recipient_user_id: String,
+    /// What the recipient may do.
+    pub permission: String,
+    /// What the two call it.
+    pub alias: Option<String>,
+    /// When it was made, RFC 3339 in UTC.
+    pub created_utc: String,
+    /// When it ends, if ever.
+    pub expires_utc: Option<String>,
+}
+
+/// A share as its recipient sees it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct InboundShare {
+    /// Its id.
+    pub share_id: String,
+    /// Whose record it is.
+    pub owner_user_id: String,
+    /// The owner's display name.
+    pub owner_name: String,
+    /// What the recipient may do.
+    pub permission: String,
+    /// What the two call it.
+    pub alias: Option<String>,
+    /// When it was made, RFC 3339 in UTC.
+    pub created_utc: String,
+    /// When it ends, if ever.
+    pub expires_utc: Option<String>,
+}

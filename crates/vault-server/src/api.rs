@@ -10,12 +10,14 @@ mod authorise;
 pub mod base64;
 pub mod conditions;
 pub mod credentials;
+pub mod files;
 pub mod input;
 pub mod keys;
 pub mod media_type;
 mod openapi;
 pub mod orgs;
 mod output;
+pub mod range;
 pub mod recovery;
 pub mod shares;
 pub mod tokens;
@@ -71,6 +73,7 @@ pub fn router(vault: Arc<Vault>, body_bytes_max: usize, schemes: SchemePolicy) -
     let routes = OpenApiRouter::<ApiState>::with_openapi(openapi::head())
         .merge(keys::routes())
         .merge(values::routes())
+        .merge(files::routes())
         .merge(credentials::routes())
         .merge(shares::routes())
         .merge(recovery::routes())

@@ -37,6 +37,7 @@ pub struct Problem {
     detail: &'static str,
     retry_after_seconds: Option<u32>,
     allow: Option<HeaderValue>,
+    content_bytes: Option<u64>,
     ids: Vec<Uuid>,
 }
 
@@ -55,6 +56,7 @@ impl Problem {
             detail,
             retry_after_seconds,
             allow: None,
+            content_bytes: None,
             ids: Vec::new(),
         }
     }
@@ -70,6 +72,13 @@ impl Problem {
     #[must_use]
     pub fn with_allow(mut self, methods: HeaderValue) -> Self {
         self.allow = Some(methods);
+        self
+    }
+
+    /// Sets the `Content-Range` header of a 416 (RFC 9110 section 15.5.17) to the whole length.
+    #[must_use]
+    pub fn with_content_bytes(mut self, length: u64) -> Self {
+        self.content_bytes = Some(length);
         self
     }
 
@@ -153,6 +162,11 @@ impl Problem {
         }
         if let Some(allow) = &self.allow {
             headers.insert(header::ALLOW, allow.clone());
+        }
+        if let Some(length) = self.content_bytes {
+            let unsatisfied = HeaderValue::try_from(format!("bytes */{length}"))
+                .expect("digits are a header value");
+            headers.insert(header::CONTENT_RANGE, unsatisfied);
         }
         if at_proxy_door {
             headers.insert(

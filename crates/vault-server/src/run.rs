@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::sync::Arc;
 
 use credential_injector::SchemePolicy;
+use tokio::time::MissedTickBehavior;
 
 use crate::api;
 use crate::config::Config;
@@ -14,6 +15,7 @@ use crate::stack::Services;
 use crate::vault::Vault;
 use crate::vault::authentication::ApiKeyAuthenticator;
 use crate::vault::bootstrap::{self, BootstrapError};
+use crate::vault::housekeeping::{HOUSEKEEPING_INTERVAL, Swept};
 
 /// A reason why the server ended other than by a signal.
 #[derive(Debug, thiserror::Error)]
@@ -52,8 +54,28 @@ pub async fn run(config: Config) -> Result<(), RunError> {
         show(&mut io::stdout().lock(), text.as_bytes()).map_err(RunError::Output)?;
     }
     opened.complete().await?;
-    server.run(stopped).await?;
-    Ok(())
+    if let Err(error) = opened.vault.clear_after_crash().await {
+        // Files that cannot be read answer for themselves; everything else is served.
+        tracing::error!(%error, "what a crash left of files was not removed");
+    }
+    let keeping = tokio::spawn(keep_house(Arc::clone(&opened.vault)));
+    let ended = server.run(stopped).await;
+    keeping.abort();
+    Ok(ended?)
+}
+
+/// Sweeps for as long as the server runs.
+async fn keep_house(vault: Arc<Vault>) {
+    let mut rounds = tokio::time::interval(HOUSEKEEPING_INTERVAL);
+    rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        rounds.tick().await;
+        match vault.sweep().await {
+            Ok(swept) if swept == Swept::default() => {}
+            Ok(swept) => tracing::info!(?swept, "swept"),
+            Err(error) => tracing::warn!(%error, "a round of housekeeping failed"),
+        }
+    }
 }
 
 fn show(out: &mut impl Write, text: &[u8]) -> io::Result<()> {

@@ -20,6 +20,7 @@ pub mod credentials;
 pub mod error;
 pub mod files;
 mod hash_shares;
+pub mod housekeeping;
 mod key_uses;
 pub mod keys;
 pub mod limits;
@@ -44,17 +45,19 @@ use std::sync::Arc;
 use hardened_crypto::argon2_pool::Argon2Pool;
 use hardened_crypto::root_key::RootKeyring;
 use tokio::sync::Semaphore;
-use vault_store::{CredentialRead, KeyId, RecordId, Store};
+use vault_store::{BlobStore, CredentialRead, KeyId, RecordId, Store};
 
 use self::access::Member;
 use self::attempts::AttemptLimiter;
 use self::audit::AuditLog;
 use self::authentication::KnownKey;
 use self::clock::Clock;
+use self::files::Transfers;
 use self::hash_shares::HashShares;
 use self::key_uses::KeyUses;
 use self::limits::{
-    API_KEYS_KEPT_MAX, CREDENTIALS_KEPT_MAX, TOKENS_KEPT_MAX, VaultLimits, WRONG_SECRET_USERS_MAX,
+    API_KEYS_KEPT_MAX, CREDENTIALS_KEPT_MAX, DOWNLOADS_MAX, DOWNLOADS_PER_USER_MAX,
+    TOKENS_KEPT_MAX, UPLOADS_MAX, UPLOADS_PER_USER_MAX, VaultLimits, WRONG_SECRET_USERS_MAX,
 };
 use self::row_integrity::RowIntegrity;
 use self::snapshot::{Age, Epoch, Snapshot};
@@ -69,6 +72,8 @@ const BOX_WRITES_MAX: usize = 64;
 pub struct VaultParts {
     /// Where rows are kept.
     pub store: Arc<dyn Store>,
+    /// Where bodies of files are kept.
+    pub blobs: Arc<dyn BlobStore>,
     /// Signs rows and hashes API keys.
     pub root_keys: Arc<RootKeyring>,
     /// Hashes passphrases.
@@ -84,6 +89,9 @@ pub struct VaultParts {
 /// The use cases over one store.
 pub struct Vault {
     store: Arc<dyn Store>,
+    blobs: Arc<dyn BlobStore>,
+    uploads: Arc<Transfers>,
+    downloads: Arc<Transfers>,
     root_keys: Arc<RootKeyring>,
     integrity: RowIntegrity,
     argon2: Arc<Argon2Pool>,
@@ -118,6 +126,9 @@ impl Vault {
         Self {
             integrity: RowIntegrity::new(Arc::clone(&parts.root_keys)),
             store: parts.store,
+            blobs: parts.blobs,
+            uploads: Transfers::new(UPLOADS_MAX, UPLOADS_PER_USER_MAX),
+            downloads: Transfers::new(DOWNLOADS_MAX, DOWNLOADS_PER_USER_MAX),
             root_keys: parts.root_keys,
             argon2: parts.argon2,
             clock: parts.clock,

@@ -42,6 +42,12 @@ pub fn of_body(headers: &HeaderMap) -> Result<Form, Problem> {
     }
 }
 
+/// Whether a `Content-Type` says that the body is a JSON document.
+#[must_use]
+pub fn is_json(content_type: &str) -> bool {
+    essence(content_type.as_bytes()).as_deref() == Some(JSON_TEXT)
+}
+
 /// The form of an answer that its `Accept` asks for (RFC 9110 section 12.5.1): raw where that
 /// is preferred to JSON, JSON otherwise, also where neither is asked for.
 #[must_use]

@@ -45,6 +45,7 @@ struct ProblemDocument {
     tags(
         (name = "keys", description = "A user's key pair"),
         (name = "values", description = "Named secrets"),
+        (name = "files", description = "Files, streamed in and out"),
         (name = "credentials", description = "Upstream credentials, used and never shown"),
         (name = "shares", description = "Values given to colleagues"),
         (name = "recovery", description = "Trustees, and what they hand back"),

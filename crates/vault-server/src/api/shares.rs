@@ -2,6 +2,7 @@
 
 mod inbox;
 mod of_credentials;
+mod of_files;
 mod of_values;
 mod outbox;
 
@@ -23,7 +24,9 @@ use crate::problem::Problem;
 
 /// The routes of this noun.
 pub(super) fn routes() -> OpenApiRouter<ApiState> {
-    of_values::routes().merge(of_credentials::routes())
+    of_values::routes()
+        .merge(of_files::routes())
+        .merge(of_credentials::routes())
 }
 
 /// What a share allows.

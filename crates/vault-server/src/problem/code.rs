@@ -116,6 +116,8 @@ codes! {
     PreconditionFailed, "precondition_failed", PRECONDITION_FAILED, "Precondition failed";
     /// The body is over its limit.
     TooLarge, "too_large", PAYLOAD_TOO_LARGE, "Too large";
+    /// The range is not within the file.
+    RangeNotSatisfiable, "range_not_satisfiable", RANGE_NOT_SATISFIABLE, "Range not satisfiable";
     /// A body of this type is not read here.
     UnsupportedMediaType, "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, "Unsupported media type";
     /// Too many wrong attempts.
@@ -138,6 +140,8 @@ codes! {
     StorageUnavailable, "storage_unavailable", SERVICE_UNAVAILABLE, "Storage unavailable";
     /// The audit log cannot be written.
     AuditUnavailable, "audit_unavailable", SERVICE_UNAVAILABLE, "Audit unavailable";
+    /// There is no room for a file.
+    StorageFull, "storage_full", INSUFFICIENT_STORAGE, "Storage full";
     /// The upstream took too long.
     UpstreamTimeout, "upstream_timeout", GATEWAY_TIMEOUT, "Upstream too slow";
 }

@@ -1,5 +1,7 @@
 //! What clients see of the errors of use cases.
 
+use std::io::ErrorKind;
+
 use super::{Code, Problem};
 use crate::vault::error::{Invalid, VaultError};
 
@@ -103,6 +105,14 @@ impl From<VaultError> for Problem {
                 Code::TooLarge,
                 "The value or its metadata are larger than allowed.",
             ),
+            VaultError::FileTooLarge => {
+                Self::new(Code::TooLarge, "The file is larger than allowed.")
+            }
+            VaultError::TooManyTransfers => Self::new(
+                Code::Overloaded,
+                "As many files are on their way as the server allows.",
+            ),
+            VaultError::FileStorage(kind) => file_storage(kind),
             VaultError::Invalid(invalid) => invalid.into(),
             VaultError::TooManyAttempts {
                 retry_after_seconds,
@@ -130,6 +140,19 @@ impl From<VaultError> for Problem {
     }
 }
 
+fn file_storage(kind: ErrorKind) -> Problem {
+    tracing::error!(%kind, "the storage of files failed");
+    match kind {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
+            Problem::new(Code::StorageFull, "There is no room to store the file.")
+        }
+        _ => Problem::new(
+            Code::StorageUnavailable,
+            "The storage of files does not answer at the moment.",
+        ),
+    }
+}
+
 impl From<Invalid> for Problem {
     fn from(invalid: Invalid) -> Self {
         let (code, detail) = match invalid {
@@ -153,6 +176,14 @@ impl From<Invalid> for Problem {
             Invalid::WaitSeconds => (
                 Code::MalformedRequest,
                 "waitSeconds must be at most 7776000.",
+            ),
+            Invalid::FileName => (
+                Code::MalformedRequest,
+                "fileName must be 1 to 1024 bytes of printable UTF-8, without slashes, not . or ..",
+            ),
+            Invalid::ContentType => (
+                Code::MalformedRequest,
+                "contentType must be a media type of at most 255 visible characters.",
             ),
             Invalid::ExpiryInPast => (Code::ExpiryInPast, "expiresUtc must be in the future."),
             Invalid::Metadata => (Code::MalformedRequest, "metadata must be a JSON object."),

@@ -27,7 +27,8 @@ use hardened_crypto::argon2_pool::Argon2Pool;
 use hardened_crypto::root_key::RootKeyring;
 use secrecy::{ExposeSecret, SecretString};
 use vault_store::{
-    AuditSealer, ChangeSet, OpenError, OpenMode, SqliteOptions, SqliteStore, Store, StoreError,
+    AuditSealer, BlobDirectory, BlobError, ChangeSet, OpenError, OpenMode, SqliteOptions,
+    SqliteStore, Store, StoreError,
 };
 use zeroize::Zeroizing;
 
@@ -41,6 +42,8 @@ use crate::config::{BootstrapSource, Config, RootKeySource};
 
 /// Name of the database file inside the data directory.
 pub const DATABASE_FILE_NAME: &str = "sealgate.db";
+/// Name of the directory of sealed files inside the data directory.
+pub const FILES_DIRECTORY_NAME: &str = "files";
 /// Only the owner of the process enters the data directory.
 const DATA_DIR_MODE: u32 = 0o700;
 
@@ -93,6 +96,9 @@ pub enum BootstrapError {
     /// The thread that records calls could not be started.
     #[error("cannot start the audit log: {0}")]
     Audit(io::Error),
+    /// The directory of files cannot be opened.
+    #[error("cannot open the directory of files: {0}")]
+    Files(BlobError),
     /// The threads for password hashing could not be started.
     #[error("cannot start password hashing: {0}")]
     HashPool(hardened_crypto::Error),
@@ -312,8 +318,11 @@ fn vault(
         when_unavailable: config.audit.when_unavailable,
     })
     .map_err(BootstrapError::Audit)?;
+    let files = config.data_dir.join(FILES_DIRECTORY_NAME);
+    let blobs = BlobDirectory::open(files).map_err(BootstrapError::Files)?;
     Ok(Arc::new(Vault::new(VaultParts {
         store,
+        blobs: Arc::new(blobs),
         root_keys,
         argon2: Arc::new(pool),
         clock,

@@ -90,6 +90,15 @@ pub enum VaultError {
     /// Something is larger than its bound.
     #[error("too large")]
     TooLarge,
+    /// A file is larger than allowed.
+    #[error("a file is too large")]
+    FileTooLarge,
+    /// As many files are on their way as may be.
+    #[error("too many files are on their way")]
+    TooManyTransfers,
+    /// The file system under the bodies of files failed.
+    #[error("the storage of files failed: {0}")]
+    FileStorage(std::io::ErrorKind),
     /// Input that no state could make acceptable.
     #[error("invalid input: {0:?}")]
     Invalid(Invalid),
@@ -121,6 +130,10 @@ pub enum Invalid {
     ValueName,
     /// The display name of an organisation or a user.
     DisplayName,
+    /// The name of a file.
+    FileName,
+    /// The media type of a file.
+    ContentType,
     /// An expiry that is not in the future.
     ExpiryInPast,
     /// Metadata that are not a JSON object.

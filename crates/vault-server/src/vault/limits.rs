@@ -12,6 +12,18 @@ pub const VALUE_BYTES_MAX: usize = 1024 * 1024;
 pub const VALUE_BYTES_CEILING: usize = 16 * 1024 * 1024;
 /// Bytes of a value's metadata as JSON text.
 pub const METADATA_BYTES_MAX: usize = 16 * 1024;
+/// Bytes of a file.
+pub const FILE_BYTES_MAX: u64 = 1024 * 1024 * 1024;
+/// The most that [`VaultLimits::file_bytes_max`] may be raised to.
+pub const FILE_BYTES_CEILING: u64 = 1024 * FILE_BYTES_MAX;
+/// Files on their way in at once. Each takes some 400 KiB of memory.
+pub const UPLOADS_MAX: usize = 64;
+/// Files on their way in at once for one user.
+pub const UPLOADS_PER_USER_MAX: usize = 16;
+/// Files on their way out at once. Each takes some 250 KiB of memory.
+pub const DOWNLOADS_MAX: usize = 256;
+/// Files on their way out at once for one user.
+pub const DOWNLOADS_PER_USER_MAX: usize = 64;
 /// Versions of a value that stay readable.
 pub const VERSIONS_KEPT: u32 = 100;
 /// Shortest passphrase that is accepted as a new user secret, in bytes.
@@ -45,6 +57,8 @@ pub const LIST_LIMIT_MAX: u32 = vault_store::limits::LIST_LIMIT_MAX;
 pub struct VaultLimits {
     /// Bytes of a value, decoded.
     pub value_bytes_max: usize,
+    /// Bytes of a file.
+    pub file_bytes_max: u64,
     /// Versions of a value that stay readable.
     pub versions_kept: u32,
     /// Shortest passphrase that is accepted as a new user secret, in bytes.
@@ -70,6 +84,7 @@ impl Default for VaultLimits {
     fn default() -> Self {
         Self {
             value_bytes_max: VALUE_BYTES_MAX,
+            file_bytes_max: FILE_BYTES_MAX,
             versions_kept: VERSIONS_KEPT,
             passphrase_bytes_min: PASSPHRASE_BYTES_MIN,
             passphrase_cost: PassphraseCost::DEFAULT,
@@ -91,6 +106,10 @@ impl VaultLimits {
             (
                 "value_bytes_max",
                 (1..=VALUE_BYTES_CEILING).contains(&self.value_bytes_max),
+            ),
+            (
+                "file_bytes_max",
+                (1..=FILE_BYTES_CEILING).contains(&self.file_bytes_max),
             ),
             (
                 "versions_kept",

@@ -19,6 +19,9 @@ const SHARE: &str =
 const USE: &str =
     r#"{"recipientUserId":"0190f5fe-7c00-7a00-8000-000000000001","permission":"use"}"#;
 
+/// A file of nobody.
+const FILE: &str = "/v1/files/0190f5fe-7c00-7a00-8000-00000000000f";
+
 /// Every call of the API that needs a key, with a body that would be accepted.
 pub(crate) const CALLS: &[(&str, &str, Option<&str>)] = &[
     ("POST", "/v1/keys/generate", None),
@@ -122,6 +125,40 @@ pub(crate) const CALLS: &[(&str, &str, Option<&str>)] = &[
     ),
     ("POST", "/v1/tokens", Some(r#"{"ttlSeconds":1,"kv":["a"]}"#)),
     ("GET", "/v1/tokens", None),
+    (
+        "POST",
+        "/v1/files",
+        Some(r#"{"fileName":"a","contentB64":""}"#),
+    ),
+    ("GET", "/v1/files", None),
+    ("GET", FILE, None),
+    ("DELETE", FILE, None),
+    (
+        "POST",
+        "/v1/files/0190f5fe-7c00-7a00-8000-00000000000f/shares",
+        Some(SHARE),
+    ),
+    (
+        "GET",
+        "/v1/files/0190f5fe-7c00-7a00-8000-00000000000f/shares",
+        None,
+    ),
+    (
+        "DELETE",
+        "/v1/files/0190f5fe-7c00-7a00-8000-00000000000f/shares/0190f5fe-7c00-7a00-8000-000000000001",
+        None,
+    ),
+    ("GET", "/v1/files/shared", None),
+    (
+        "GET",
+        "/v1/files/shared/0190f5fe-7c00-7a00-8000-000000000001",
+        None,
+    ),
+    (
+        "DELETE",
+        "/v1/files/shared/0190f5fe-7c00-7a00-8000-000000000001",
+        None,
+    ),
     ("GET", "/v1/users/org", None),
     ("GET", "/v1/users/me", None),
     ("POST", "/v1/apikeys", Some("{}")),

@@ -15,13 +15,15 @@ use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 use vault_server::vault::audit::{AuditLog, AuditParts, ChainSealer, WhenUnavailable};
-use vault_server::vault::bootstrap::{self, DATABASE_FILE_NAME};
+use vault_server::vault::bootstrap::{self, DATABASE_FILE_NAME, FILES_DIRECTORY_NAME};
 use vault_server::vault::clock::Clock;
 use vault_server::vault::limits::VaultLimits;
 use vault_server::vault::row_integrity::RowIntegrity;
 use vault_server::vault::{Vault, VaultParts};
 use vault_server::{Config, Server, services};
-use vault_store::{AuditSealer, OpenMode, SqliteOptions, SqliteStore, Store, UtcMillis};
+use vault_store::{
+    AuditSealer, BlobDirectory, OpenMode, SqliteOptions, SqliteStore, Store, UtcMillis,
+};
 
 use super::crash_table::watched;
 use super::support::Answer;
@@ -67,6 +69,7 @@ pub(crate) struct Api {
     pub(crate) root: String,
     pub(crate) argon2: Arc<Argon2Pool>,
     pub(crate) store: Arc<SqliteStore>,
+    pub(crate) vault: Arc<Vault>,
     pub(crate) integrity: RowIntegrity,
     client: reqwest::Client,
     stop: oneshot::Sender<()>,
@@ -160,15 +163,18 @@ impl Api {
             checkpoint_file: Some(config.audit_checkpoint_file()),
             when_unavailable: WhenUnavailable::Refuse,
         });
+        let blobs = BlobDirectory::open(data_dir.path().join(FILES_DIRECTORY_NAME)).unwrap();
         let vault = Vault::new(VaultParts {
             audit: audit.unwrap(),
             store: watched(Arc::clone(&store) as Arc<dyn Store>),
+            blobs: Arc::new(blobs),
             root_keys: Arc::clone(&root_keys),
             argon2: Arc::clone(&argon2),
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             limits: limits.clone(),
         });
-        let services = services(Arc::new(vault), &config);
+        let vault = Arc::new(vault);
+        let services = services(Arc::clone(&vault), &config);
         let server = Server::bind(config, services).await.unwrap();
         let address = server.local_addr();
         let (stop, stopped) = oneshot::channel::<()>();
@@ -186,6 +192,7 @@ impl Api {
             root,
             argon2,
             store,
+            vault,
             integrity: RowIntegrity::new(root_keys),
             client: reqwest::Client::new(),
             stop,
@@ -241,10 +248,12 @@ impl Api {
             ca_file,
             data_dir,
             argon2,
+            vault,
             ..
         } = self;
         drop(stop);
         ended.await.unwrap();
+        drop(vault);
         drop(argon2);
         // The last handle: closing moves the log into the file.
         let store = Arc::try_unwrap(store).unwrap();
@@ -260,6 +269,11 @@ impl Api {
 
     pub(crate) fn database(&self) -> PathBuf {
         self.data_dir.path().join(DATABASE_FILE_NAME)
+    }
+
+    /// The directory of sealed files.
+    pub(crate) fn files(&self) -> PathBuf {
+        self.data_dir.path().join(FILES_DIRECTORY_NAME)
     }
 
     /// Rows of a table, counted by another connection to the file.

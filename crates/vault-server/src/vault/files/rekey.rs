@@ -1,0 +1,134 @@
+//! Ends a share of a file and in the same step gives the file a new data key.
+
+use std::sync::Arc;
+
+use hardened_crypto::data_key::DataKey;
+use hardened_crypto::payload;
+use hardened_crypto::user_secret::Kek;
+use secrecy::SecretSlice;
+use vault_store::rows::{FileRow, Record};
+use vault_store::{ChangeSet, FileChange, RecordId, ShareId};
+use zeroize::Zeroizing;
+
+use super::body::{BODY, NewBody, SealedBody, blocking, body_error, surely_not_committed};
+use super::content::{Body, PART_BYTES, open_body};
+use super::info;
+use crate::vault::Vault;
+use crate::vault::access::{self, Member};
+use crate::vault::error::{VaultError, made};
+use crate::vault::keys::CheckedRing;
+use crate::vault::principal::Principal;
+use crate::vault::records::{Holder, payload_place};
+use crate::vault::shares::{deletion, wrap_to_all};
+
+impl Vault {
+    /// Ends a share and in the same step writes the contents as a new body under a new data key,
+    /// wrapped to everyone but its recipient; the number of that body.
+    ///
+    /// # Errors
+    /// As [`Vault::revoke_share`], and as [`Vault::open_file`].
+    pub async fn revoke_share_of_file_and_rekey(
+        &self,
+        caller: &Principal,
+        file_id: RecordId,
+        share_id: ShareId,
+        secret: &SecretSlice<u8>,
+    ) -> Result<u64, VaultError> {
+        let owner = access::member(caller)?;
+        self.own_file(owner, file_id).await?;
+        self.live_share(owner, Record::file(file_id), share_id)
+            .await?;
+        let ring = self.key_ring(owner).await?.ok_or(VaultError::KeysMissing)?;
+        let _transfer = self.uploads.begin(owner)?;
+        let kek = self.unlock(owner, secret, &ring.protection).await?;
+        let attempt = || self.try_rekey_file(owner, file_id, share_id, &ring, &kek);
+        let (old_body, version) = self.turns.retry((owner, file_id), attempt).await?;
+        self.remove_body(old_body).await;
+        Ok(version)
+    }
+
+    async fn try_rekey_file(
+        &self,
+        owner: Member,
+        file_id: RecordId,
+        share_id: ShareId,
+        ring: &CheckedRing,
+        kek: &Kek,
+    ) -> Result<(vault_store::BlobId, u64), VaultError> {
+        let record = Record::file(file_id);
+        let read = self.own_file(owner, file_id).await?;
+        let share = self.live_share(owner, record, share_id).await?;
+        let (share_revision, mut recipients) =
+            self.recipients(owner, record, self.clock.utc()).await?;
+        recipients.retain(|recipient| recipient.share.share_id != share_id);
+        let old_key = self.data_key(Holder::owner(owner), (&read).into(), ring, kek)?;
+        let old = read.file;
+        let label = info(&old, &old_key)?.label;
+        let version = old.content_version + 1;
+        let place = payload_place(owner, record, version);
+        let new_key = DataKey::make().map_err(made)?;
+        let label_box = payload::seal_label(&new_key, &place, &label.to_bytes()).map_err(made)?;
+        let keys = ring.current()?;
+        let wraps = wrap_to_all(owner, (record, version), &new_key, &keys, &recipients).await?;
+        let sealed = self
+            .seal_again(owner, old.clone(), old_key, new_key)
+            .await?;
+        let row = self.integrity.sign(FileRow {
+            body: sealed.body,
+            content_version: version,
+            sealed_bytes: sealed.sealed_bytes,
+            sha256: sealed.sha256,
+            label_box,
+            updated: self.clock.utc(),
+            version: old.version + 1,
+            ..old
+        });
+        let mut changes = ChangeSet::from(FileChange::ReplaceBody {
+            expected_version: old.version,
+            share_revision,
+            row,
+            wraps,
+        });
+        changes.push(deletion(&share).into());
+        if let Err(error) = self.commit(changes).await {
+            if surely_not_committed(&error) {
+                self.remove_body(sealed.body).await;
+            }
+            return Err(error.into());
+        }
+        Ok((old.body, version))
+    }
+
+    /// Seals the contents of a file once more, under another key and for its next version.
+    async fn seal_again(
+        &self,
+        owner: Member,
+        old: FileRow,
+        old_key: DataKey,
+        new_key: DataKey,
+    ) -> Result<SealedBody, VaultError> {
+        let place = |version| payload_place(owner, old.record(), version);
+        let (old_place, new_place) = (place(old.content_version), place(old.content_version + 1));
+        let blobs = Arc::clone(&self.blobs);
+        blocking(move || {
+            let opened = open_body(&*blobs, &old, &old_key, &old_place)?;
+            let opened = opened.ok_or(VaultError::Tampered(BODY))?;
+            copy(opened, NewBody::begin(&*blobs, &new_key, &new_place)?)
+        })
+        .await
+    }
+}
+
+/// Copies part by part; nothing goes over that has not verified.
+fn copy(mut from: Body, mut to: NewBody) -> Result<SealedBody, VaultError> {
+    let mut part = Zeroizing::new(vec![0; PART_BYTES]);
+    let mut at = 0;
+    loop {
+        let count = from.read_at(at, &mut part).map_err(body_error)?;
+        if count == 0 {
+            return to.finish();
+        }
+        to.write(&part[..count])?;
+        at += count as u64;
+    }
+}

@@ -1,0 +1,179 @@
+//! Takes a file in, piece by piece.
+//!
+//! Name, type and wraps are made first, so that the data key is gone before the first byte
+//! comes. What was received is sealed on a blocking thread, a batch at a time.
+
+use std::sync::Arc;
+
+use hardened_crypto::data_key::DataKey;
+use hardened_crypto::payload;
+use secrecy::SecretSlice;
+use uuid::Uuid;
+use vault_store::rows::{FIRST_VERSION, FileRow, Record, WrapRow};
+use vault_store::{FileChange, RecordId};
+use zeroize::Zeroizing;
+
+use super::body::{NewBody, SealedBody, blocking, surely_not_committed};
+use super::transfers::Transfer;
+use super::{FileInfo, FileLabel};
+use crate::vault::Vault;
+use crate::vault::access::{self, Member};
+use crate::vault::error::{VaultError, made};
+use crate::vault::principal::Principal;
+use crate::vault::records::{Holder, payload_place};
+use crate::vault::row_integrity::UNSIGNED;
+
+/// Bytes that are sealed at once.
+const BATCH_BYTES: usize = 256 * 1_024;
+/// The version of a new file's body.
+const FIRST_BODY: u64 = 1;
+
+/// A file on its way in. Dropping it leaves nothing.
+pub struct Upload<'v> {
+    vault: &'v Vault,
+    owner: Member,
+    file_id: RecordId,
+    label: FileLabel,
+    label_box: Vec<u8>,
+    wraps: Vec<WrapRow>,
+    body: NewBody,
+    batch: Zeroizing<Vec<u8>>,
+    received_bytes: u64,
+    _transfer: Transfer,
+}
+
+impl Vault {
+    /// Begins a file of the caller. `declared_bytes` is its size, if that is known.
+    ///
+    /// # Errors
+    /// `TooLarge`; `TooManyTransfers`; `KeysMissing`; those of the secret; `FileStorage`.
+    pub async fn begin_upload(
+        &self,
+        caller: &Principal,
+        label: FileLabel,
+        declared_bytes: Option<u64>,
+        secret: &SecretSlice<u8>,
+    ) -> Result<Upload<'_>, VaultError> {
+        let owner = access::member(caller)?;
+        self.check_file_size(declared_bytes.unwrap_or_default())?;
+        let ring = self.key_ring(owner).await?.ok_or(VaultError::KeysMissing)?;
+        let transfer = self.uploads.begin(owner)?;
+        self.unlock(owner, secret, &ring.protection).await?;
+        let file_id = Uuid::now_v7().into();
+        let record = Record::file(file_id);
+        let place = payload_place(owner, record, FIRST_BODY);
+        let data_key = DataKey::make().map_err(made)?;
+        let label_box = payload::seal_label(&data_key, &place, &label.to_bytes());
+        let wrap = Holder::owner(owner).wrap(&data_key, record, FIRST_BODY, &ring.current()?)?;
+        let blobs = Arc::clone(&self.blobs);
+        let body = blocking(move || NewBody::begin(&*blobs, &data_key, &place)).await?;
+        Ok(Upload {
+            vault: self,
+            owner,
+            file_id,
+            label,
+            label_box: label_box.map_err(made)?,
+            wraps: vec![wrap],
+            body,
+            batch: Zeroizing::new(Vec::with_capacity(BATCH_BYTES)),
+            received_bytes: 0,
+            _transfer: transfer,
+        })
+    }
+
+    fn check_file_size(&self, bytes: u64) -> Result<(), VaultError> {
+        if bytes > self.limits.file_bytes_max {
+            return Err(VaultError::FileTooLarge);
+        }
+        Ok(())
+    }
+}
+
+impl Upload<'_> {
+    /// Takes more bytes, and gives itself back.
+    ///
+    /// # Errors
+    /// `FileTooLarge`, `FileStorage`; then nothing of the file is left.
+    pub async fn write(mut self, mut bytes: &[u8]) -> Result<Self, VaultError> {
+        self.received_bytes = self.received_bytes.saturating_add(bytes.len() as u64);
+        self.vault.check_file_size(self.received_bytes)?;
+        while !bytes.is_empty() {
+            let (now, later) = bytes.split_at(bytes.len().min(BATCH_BYTES - self.batch.len()));
+            self.batch.extend_from_slice(now);
+            bytes = later;
+            if self.batch.len() == BATCH_BYTES {
+                self = self.seal_batch().await?;
+            }
+        }
+        Ok(self)
+    }
+
+    async fn seal_batch(self) -> Result<Self, VaultError> {
+        let Self {
+            mut body,
+            mut batch,
+            ..
+        } = self;
+        let (body, batch) = blocking(move || {
+            body.write(&batch)?;
+            batch.clear();
+            Ok((body, batch))
+        })
+        .await?;
+        Ok(Self {
+            body,
+            batch,
+            ..self
+        })
+    }
+
+    /// Makes the file durable.
+    ///
+    /// # Errors
+    /// `FileStorage`, `Storage`; `Conflict` when the user was removed meanwhile.
+    pub async fn finish(self) -> Result<FileInfo, VaultError> {
+        let (mut body, batch) = (self.body, self.batch);
+        let sealed = blocking(move || {
+            body.write(&batch)?;
+            body.finish()
+        });
+        let SealedBody {
+            body,
+            sealed_bytes,
+            sha256,
+        } = sealed.await?;
+        let now = self.vault.clock.utc();
+        let row = self.vault.integrity.sign(FileRow {
+            file_id: self.file_id,
+            org_id: self.owner.org_id,
+            owner: self.owner.user_id,
+            body,
+            content_version: FIRST_BODY,
+            sealed_bytes,
+            sha256,
+            label_box: self.label_box,
+            created: now,
+            updated: now,
+            version: FIRST_VERSION,
+            mac: UNSIGNED,
+        });
+        let wraps = self.wraps;
+        // From here on a caller who goes away leaves either the file or a body for the sweep at
+        // the next start.
+        let committed = self.vault.commit(FileChange::Insert { row, wraps }).await;
+        if let Err(error) = committed {
+            if surely_not_committed(&error) {
+                self.vault.remove_body(body).await;
+            }
+            return Err(error.into());
+        }
+        Ok(FileInfo {
+            file_id: self.file_id,
+            owner: self.owner.user_id,
+            label: self.label,
+            size_bytes: self.received_bytes,
+            version: FIRST_BODY,
+            created: now,
+        })
+    }
+}

@@ -1,0 +1,161 @@
+//! What is done without being asked: expired shares and tokens are erased, bodies of erased files
+//! removed, and at the start what a crash left.
+//!
+//! Promise: every round is bounded, and what is left over comes with the next. Nothing here
+//! decides who may read: what is expired is hidden from its very millisecond, swept or not.
+//! Not here: when a round is due (`run`).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use vault_store::{BlobId, BlobStore, ChangeSet, TokenChange};
+
+use super::Vault;
+use super::error::VaultError;
+use super::files::{blocking, forget_body};
+use super::shares::deletion;
+
+/// Time between two rounds.
+pub const HOUSEKEEPING_INTERVAL: Duration = Duration::from_secs(60);
+/// Things looked at in one step.
+const BATCH: u32 = 100;
+/// Steps of one kind in a round.
+const BATCHES_MAX: usize = 100;
+/// Bodies that are looked up together at the start.
+const BODIES_BATCH: usize = 1_000;
+
+/// What a round did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// Shares that had expired.
+    pub shares: u64,
+    /// Tokens that had expired.
+    pub tokens: u64,
+    /// Bodies of files that were erased before.
+    pub bodies: u64,
+}
+
+impl Vault {
+    /// One round.
+    ///
+    /// # Errors
+    /// Those of the stores; the next round starts over.
+    pub async fn sweep(&self) -> Result<Swept, VaultError> {
+        Ok(Swept {
+            shares: self.sweep_shares().await?,
+            tokens: self.sweep_tokens().await?,
+            bodies: self.sweep_erased_bodies().await?,
+        })
+    }
+
+    /// Removes what a crash left of files: bodies that were never finished, finished ones that no
+    /// row has, and those of erased files. Only before anything is served.
+    ///
+    /// # Errors
+    /// Those of the stores.
+    pub async fn clear_after_crash(&self) -> Result<u64, VaultError> {
+        let blobs = Arc::clone(&self.blobs);
+        let unfinished = blocking(move || Ok(blobs.remove_unfinished()?)).await?;
+        let unused = self.remove_unused_bodies().await?;
+        Ok(unfinished + unused + self.sweep_erased_bodies().await?)
+    }
+
+    async fn sweep_shares(&self) -> Result<u64, VaultError> {
+        let mut swept = 0;
+        for _ in 0..BATCHES_MAX {
+            let expired = self.store.expired_shares(self.clock.utc(), BATCH).await?;
+            // A row that somebody edited is evidence, and no ground to erase anything.
+            let sound = |share: &&_| self.integrity.check(*share).is_ok();
+            let changes: ChangeSet = expired
+                .rows
+                .iter()
+                .filter(sound)
+                .map(|share| deletion(share).into())
+                .collect();
+            let count = changes.changes().len();
+            if count == 0 {
+                break;
+            }
+            match self.commit(changes).await.map_err(VaultError::from) {
+                Ok(_) => swept += count as u64,
+                // Another writer had one of them; the next round sees what is left.
+                Err(VaultError::Conflict) => break,
+                Err(error) => return Err(error),
+            }
+            if !expired.more {
+                break;
+            }
+        }
+        Ok(swept)
+    }
+
+    async fn sweep_tokens(&self) -> Result<u64, VaultError> {
+        let mut swept = 0;
+        for _ in 0..BATCHES_MAX {
+            let change = TokenChange::SweepExpired {
+                now: self.clock.utc(),
+                limit: BATCH,
+            };
+            // Directly: a round that finds nothing leaves no entry in the audit log.
+            let erased = self.store.commit(change.into()).await?.tokens_erased;
+            swept += erased;
+            if erased < u64::from(BATCH) {
+                break;
+            }
+        }
+        Ok(swept)
+    }
+
+    async fn sweep_erased_bodies(&self) -> Result<u64, VaultError> {
+        let mut swept = 0;
+        for _ in 0..BATCHES_MAX {
+            let erased = self.store.erased_bodies(BATCH).await?;
+            for body in &erased.rows {
+                forget_body(&*self.store, &self.blobs, *body).await?;
+                swept += 1;
+            }
+            if !erased.more {
+                break;
+            }
+        }
+        Ok(swept)
+    }
+
+    async fn remove_unused_bodies(&self) -> Result<u64, VaultError> {
+        let (found, mut batches) = mpsc::channel(1);
+        let blobs = Arc::clone(&self.blobs);
+        let listing = tokio::spawn(blocking(move || list_bodies(&*blobs, &found)));
+        let mut removed = 0;
+        while let Some(batch) = batches.recv().await {
+            let unused = self.store.unused_bodies(&batch).await?;
+            removed += unused.len() as u64;
+            let blobs = Arc::clone(&self.blobs);
+            let remove = move || {
+                let each = unused.into_iter().map(|body| blobs.delete(body));
+                each.collect::<Result<Vec<bool>, _>>()?;
+                Ok(())
+            };
+            blocking(remove).await?;
+        }
+        let listed = listing.await;
+        listed.unwrap_or(Err(VaultError::Internal("a task was cut off")))?;
+        Ok(removed)
+    }
+}
+
+/// Sends the finished bodies on, batch by batch. Blocks.
+fn list_bodies(blobs: &dyn BlobStore, found: &mpsc::Sender<Vec<BlobId>>) -> Result<(), VaultError> {
+    let mut batch = Vec::with_capacity(BODIES_BATCH);
+    for body in blobs.bodies()? {
+        batch.push(body?);
+        // Who does not listen any more has failed and says so.
+        if batch.len() == BODIES_BATCH && found.blocking_send(std::mem::take(&mut batch)).is_err() {
+            return Ok(());
+        }
+    }
+    if !batch.is_empty() {
+        let _nobody_listens = found.blocking_send(batch);
+    }
+    Ok(())
+}
