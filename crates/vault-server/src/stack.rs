@@ -52,6 +52,7 @@ pub(crate) fn compose(
     Future = crate::layers::InfallibleFuture,
 > + Clone
 + Send
++ Sync
 + 'static {
     let audit = services.vault.as_ref();
     let audit = audit.map(|vault| Arc::clone(vault.audit()));

@@ -1,39 +1,81 @@
 //! Drives one connection from its first byte to its end.
 //!
-//! In: a stream. Out: nothing; requests go to the stack. The driver polls hyper's connection,
-//! asks the [`Watch`] when it may go on, and passes the stop signal on. A connection that was
-//! upgraded is out of its hands: the tunnel has bounds of its own.
+//! In: a stream. Out: nothing; requests go to the stack. A connection on which nothing happens is
+//! parked: it waits in a small future, without any machinery of HTTP. Its first bytes decide the
+//! version; an HTTP/1.1 connection that has fallen quiet between two requests is parked again.
+//! A connection that was upgraded is out of its hands: the tunnel has bounds of its own.
+//!
+//! Promise: no byte is lost on the way into and out of the park, and the deadlines of the
+//! [`Watch`] are the same in both.
 
 use std::convert::Infallible;
-use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
 
-use axum::body::Body;
-use http::Version;
-use http::header::UPGRADE;
-use hyper::body::Incoming;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::Instant;
-use tower::{Service, ServiceExt};
+use bytes::Bytes;
+use hyper::server::conn::{http1, http2};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::time::Duration;
+use tower::Service;
 
-use super::guarded_body::{GuardedBody, InFlight};
+use super::parked::heard;
 use super::place::Place;
-use super::watch::{Verdict, Watch, WatchLimits};
+use super::session::{serve_http1, serve_http2};
+use super::watch::{Watch, WatchLimits};
 use crate::config::{Limits, defaults};
 use crate::layers::{InfallibleFuture, Request, Response};
 
 /// From the polite end of a connection (GOAWAY, `Connection: close`) to the hard one.
-const CLOSING_GRACE: Duration = Duration::from_secs(5);
+pub(super) const CLOSING_GRACE: Duration = Duration::from_secs(5);
 
-/// hyper's settings for every connection of a worker.
-pub(crate) fn http_builder(limits: &Limits) -> auto::Builder<TokioExecutor> {
-    let mut builder = auto::Builder::new(TokioExecutor::new());
+/// What a client of HTTP/2 says first (RFC 9113 section 3.4).
+const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// The service behind the connections of a worker.
+pub(crate) trait Stack:
+    Service<Request, Response = Response, Error = Infallible, Future = InfallibleFuture>
+    + Clone
+    + Send
+    + Sync
+    + 'static
+{
+}
+
+impl<S> Stack for S where
+    S: Service<Request, Response = Response, Error = Infallible, Future = InfallibleFuture>
+        + Clone
+        + Send
+        + Sync
+        + 'static
+{
+}
+
+/// What all connections of a worker share.
+pub(crate) struct Edge<S> {
+    pub(super) http1: http1::Builder,
+    pub(super) http2: http2::Builder<TokioExecutor>,
+    pub(super) stack: S,
+    watch_limits: WatchLimits,
+}
+
+impl<S> Edge<S> {
+    pub(crate) fn new(stack: S, limits: &Limits) -> Self {
+        Self {
+            http1: http1_builder(limits),
+            http2: http2_builder(limits),
+            stack,
+            watch_limits: WatchLimits {
+                first_request: limits.first_request_timeout,
+                keep_alive: limits.keep_alive_timeout,
+                hand_over: limits.write_stall_timeout,
+            },
+        }
+    }
+}
+
+fn http1_builder(limits: &Limits) -> http1::Builder {
+    let mut builder = http1::Builder::new();
     builder
-        .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.header_read_timeout)
         .max_headers(limits.header_count_max)
@@ -42,9 +84,13 @@ pub(crate) fn http_builder(limits: &Limits) -> auto::Builder<TokioExecutor> {
         .keep_alive(true)
         // Header names reach an upstream in the case they came in.
         .preserve_header_case(true);
-    let header_list_bytes = u32::try_from(limits.header_bytes_max).unwrap_or(u32::MAX);
     builder
-        .http2()
+}
+
+fn http2_builder(limits: &Limits) -> http2::Builder<TokioExecutor> {
+    let header_list_bytes = u32::try_from(limits.header_bytes_max).unwrap_or(u32::MAX);
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    builder
         .timer(TokioTimer::new())
         .max_concurrent_streams(limits.http2_streams_max)
         .max_header_list_size(header_list_bytes)
@@ -57,66 +103,44 @@ pub(crate) fn http_builder(limits: &Limits) -> auto::Builder<TokioExecutor> {
 }
 
 /// Serves requests from `io` until it ends, idles out, stalls or the server stops.
-pub(crate) async fn drive<I, S>(
-    builder: &auto::Builder<TokioExecutor>,
-    io: I,
-    stack: S,
-    limits: WatchLimits,
-    place: Place,
-) where
+pub(crate) async fn drive<I, S>(edge: Arc<Edge<S>>, mut io: I, place: Place)
+where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    S: Service<Request, Response = Response, Error = Infallible, Future = InfallibleFuture>
-        + Clone
-        + Send
-        + 'static,
+    S: Stack,
 {
-    let state = Arc::new(Watch::new(limits));
-    let mut stopping = place.stopping();
-    let service = service_fn(|mut request: http::Request<Incoming>| {
-        if request.headers().contains_key(UPGRADE) {
-            // What follows the HTTP on this connection still counts as this connection.
-            request.extensions_mut().insert(place.clone());
-        }
-        serve(stack.clone(), Arc::clone(&state), request)
-    });
-    let mut connection = pin!(builder.serve_connection_with_upgrades(TokioIo::new(io), service));
-    let mut alarm = pin!(tokio::time::sleep(limits.first_request));
-    let mut closing = false;
+    let watch = Arc::new(Watch::new(edge.watch_limits));
+    let Some(mut first) = opening(&mut io, &watch, &place).await else {
+        return farewell(&mut io).await;
+    };
+    // What a parked connection can do without is in boxes, and gone while it is parked.
+    if first.starts_with(HTTP2_PREFACE) {
+        return Box::pin(serve_http2(&edge, io, first, &watch, &place)).await;
+    }
     loop {
-        tokio::select! {
-            // On a busy worker the alarm may ring while a request lies in the socket already: the
-            // connection is asked first.
-            biased;
-            // Errors here are the peer's doing; there is nobody left to tell.
-            _ = connection.as_mut() => return,
-            _ = stopping.wait_for(|stop| *stop), if !closing => {
-                closing = true;
-                connection.as_mut().graceful_shutdown();
+        let served = Box::pin(serve_http1(&edge, io, first, &watch, &place)).await;
+        let Some(returned) = served else { return };
+        (io, first) = returned;
+        if first.is_empty() {
+            match heard(&mut io, watch.idle_end(), &place).await {
+                Some(bytes) => first = bytes,
+                None => return farewell(&mut io).await,
             }
-            () = alarm.as_mut() => match state.verdict() {
-                Verdict::Until(next) => alarm.as_mut().reset(next),
-                Verdict::Idle if !closing => {
-                    closing = true;
-                    connection.as_mut().graceful_shutdown();
-                    alarm.as_mut().reset(Instant::now() + CLOSING_GRACE);
-                }
-                Verdict::Idle | Verdict::Stalled => return,
-            },
         }
     }
 }
 
-/// One request through the stack, counted until its answer is gone.
-async fn serve<S>(
-    stack: S,
-    state: Arc<Watch>,
-    request: http::Request<Incoming>,
-) -> Result<http::Response<GuardedBody>, Infallible>
-where
-    S: Service<Request, Response = Response, Error = Infallible>,
-{
-    let in_flight = InFlight::begin(state);
-    let is_http2 = request.version() == Version::HTTP_2;
-    let response = stack.oneshot(request.map(Body::new)).await?;
-    Ok(response.map(|body| GuardedBody::new(body, in_flight, is_http2)))
+/// The first bytes: enough to tell the version by. `None` if there are none, or half a preface.
+async fn opening<I: AsyncRead + Unpin>(io: &mut I, watch: &Watch, place: &Place) -> Option<Bytes> {
+    let mut seen = heard(io, watch.idle_end(), place).await?;
+    while seen.len() < HTTP2_PREFACE.len() && HTTP2_PREFACE.starts_with(&seen) {
+        let more = heard(io, watch.idle_end(), place).await?;
+        seen = Bytes::from([seen, more].concat());
+    }
+    Some(seen)
+}
+
+/// Ends a parked connection as a polite peer would.
+async fn farewell<I: AsyncWrite + Unpin>(io: &mut I) {
+    // Whether it worked makes no difference to anybody here.
+    let _ = tokio::time::timeout(CLOSING_GRACE, io.shutdown()).await;
 }

@@ -30,6 +30,15 @@ pub(crate) enum Verdict {
     Stalled,
 }
 
+/// What a connection has done so far.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Glance {
+    /// Requests that have arrived.
+    pub(crate) requests: u64,
+    /// Since when nothing is in flight and no body is read; `None` while something is.
+    pub(crate) quiet_since: Option<Instant>,
+}
+
 /// The state of one connection.
 #[derive(Debug)]
 pub(crate) struct Watch {
@@ -40,20 +49,26 @@ pub(crate) struct Watch {
 #[derive(Debug)]
 struct State {
     in_flight: usize,
+    /// Bodies of requests that somebody still reads.
+    bodies: usize,
     any_served: bool,
     idle_since: Instant,
+    quiet_since: Instant,
     next_answer: u64,
     waiting: HashMap<u64, Instant>,
 }
 
 impl Watch {
     pub(crate) fn new(limits: WatchLimits) -> Self {
+        let now = Instant::now();
         Self {
             limits,
             state: Mutex::new(State {
                 in_flight: 0,
+                bodies: 0,
                 any_served: false,
-                idle_since: Instant::now(),
+                idle_since: now,
+                quiet_since: now,
                 next_answer: 0,
                 waiting: HashMap::new(),
             }),
@@ -76,6 +91,7 @@ impl Watch {
         state.in_flight -= 1;
         if state.in_flight == 0 {
             state.idle_since = Instant::now();
+            state.quiet_since = state.idle_since;
         }
     }
 
@@ -89,16 +105,37 @@ impl Watch {
         self.lock().waiting.remove(&answer);
     }
 
+    /// The body of a request is being read.
+    pub(crate) fn begin_body(&self) {
+        self.lock().bodies += 1;
+    }
+
+    /// A body is read, or nobody wants it any more.
+    pub(crate) fn end_body(&self) {
+        let mut state = self.lock();
+        state.bodies -= 1;
+        state.quiet_since = Instant::now();
+    }
+
+    pub(crate) fn glance(&self) -> Glance {
+        let state = self.lock();
+        let quiet = state.in_flight == 0 && state.bodies == 0;
+        Glance {
+            requests: state.next_answer,
+            quiet_since: quiet.then_some(state.quiet_since),
+        }
+    }
+
+    /// Until when the peer may be silent, if nothing is in flight.
+    pub(crate) fn idle_end(&self) -> Instant {
+        self.end_of_silence(&self.lock())
+    }
+
     pub(crate) fn verdict(&self) -> Verdict {
         let now = Instant::now();
         let state = self.lock();
         if state.in_flight == 0 {
-            let bound = if state.any_served {
-                self.limits.keep_alive
-            } else {
-                self.limits.first_request
-            };
-            let end = state.idle_since + bound;
+            let end = self.end_of_silence(&state);
             return if end <= now {
                 Verdict::Idle
             } else {
@@ -111,6 +148,15 @@ impl Watch {
             Some(end) => Verdict::Until(end),
             None => Verdict::Until(now + self.limits.hand_over.min(self.limits.keep_alive)),
         }
+    }
+
+    fn end_of_silence(&self, state: &State) -> Instant {
+        let bound = if state.any_served {
+            self.limits.keep_alive
+        } else {
+            self.limits.first_request
+        };
+        state.idle_since + bound
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
@@ -148,6 +194,24 @@ mod tests {
         let silent = Watch::new(LIMITS);
         pass(15).await;
         assert_eq!(silent.verdict(), Verdict::Idle);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_is_quiet_once_its_answers_and_bodies_are_done() {
+        let watch = Watch::new(LIMITS);
+        let answer = watch.begin();
+        watch.begin_body();
+        assert_eq!(watch.glance().quiet_since, None);
+        pass(1).await;
+        let answered = Instant::now();
+        watch.end(answer);
+        assert_eq!(watch.glance().quiet_since, None, "its body is read");
+        pass(1).await;
+        watch.end_body();
+        let glance = watch.glance();
+        let quiet_since = Some(Instant::now());
+        assert_eq!((glance.requests, glance.quiet_since), (1, quiet_since));
+        assert_eq!(watch.idle_end(), answered + LIMITS.keep_alive);
     }
 
     #[tokio::test(start_paused = true)]

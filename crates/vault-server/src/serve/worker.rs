@@ -13,11 +13,10 @@ use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
 use tokio_rustls::TlsAcceptor;
 
-use super::connection::{drive, http_builder};
+use super::connection::{Edge, drive};
 use super::peers::{Admission, Peers};
 use super::place::Place;
 use super::stall_io::StallIo;
-use super::watch::WatchLimits;
 use crate::config::Config;
 use crate::layers::BodyBudget;
 use crate::layers::limit_in_flight::LimitInFlightLayer;
@@ -89,8 +88,7 @@ impl Worker {
             setup.bodies.clone(),
             door,
         );
-        let builder = Arc::new(http_builder(&setup.config.limits));
-        let limits = watch_limits(&setup.config);
+        let edge = Arc::new(Edge::new(stack, &setup.config.limits));
         // Held by every connection: closed once the last one is gone.
         let (open, mut closed) = mpsc::channel::<()>(1);
         let mut stopping = setup.stopping.clone();
@@ -102,23 +100,23 @@ impl Worker {
             let Some((stream, admission)) = admitted(&setup, accepted).await else {
                 continue;
             };
-            let (setup, builder, stack) = (Arc::clone(&setup), Arc::clone(&builder), stack.clone());
-            let open = open.clone();
-            tokio::spawn(async move {
-                let place = Place::new(admission, open, setup.stopping.clone());
-                let stalls = StallIo::new(stream, setup.config.limits.write_stall_timeout);
-                match &setup.tls {
-                    None => drive(&builder, stalls, stack, limits, place).await,
-                    Some(acceptor) => {
-                        let timeout = setup.config.limits.tls_handshake_timeout;
-                        let handshake = tokio::time::timeout(timeout, acceptor.accept(stalls));
+            let place = Place::new(admission, open.clone(), setup.stopping.clone());
+            let io = StallIo::new(stream, setup.config.limits.write_stall_timeout);
+            // Two kinds of task: each takes as much memory as its largest state.
+            match &setup.tls {
+                None => tokio::spawn(drive(Arc::clone(&edge), io, place)),
+                Some(acceptor) => {
+                    let timeout = setup.config.limits.tls_handshake_timeout;
+                    let handshake = tokio::time::timeout(timeout, acceptor.accept(io));
+                    let edge = Arc::clone(&edge);
+                    tokio::spawn(async move {
                         // A failed or late handshake leaves nobody to answer.
-                        if let Ok(Ok(stream)) = handshake.await {
-                            drive(&builder, stream, stack, limits, place).await;
+                        if let Ok(Ok(stream)) = Box::pin(handshake).await {
+                            drive(edge, stream, place).await;
                         }
-                    }
+                    })
                 }
-            });
+            };
         }
         drop((listener, open));
         // Late connections are dropped with the runtime.
@@ -148,13 +146,5 @@ async fn admitted(
             tokio::time::sleep(ACCEPT_RETRY).await;
             None
         }
-    }
-}
-
-fn watch_limits(config: &Config) -> WatchLimits {
-    WatchLimits {
-        first_request: config.limits.first_request_timeout,
-        keep_alive: config.limits.keep_alive_timeout,
-        hand_over: config.limits.write_stall_timeout,
     }
 }

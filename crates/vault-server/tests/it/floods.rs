@@ -211,7 +211,7 @@ fn http1_floods() -> Vec<Flood> {
     let chunked = head("POST /collect") + "Transfer-Encoding: chunked\r\n\r\n";
     let endless = head("GET /endless") + "\r\n";
     vec![
-        Flood::new("silent", 300, ""),
+        Flood::new("silent", 1_000, ""),
         Flood::new("half a preface", 300, "PRI * HTTP/2.0\r\n"),
         Flood::new("slow header", 300, "GET / HTTP/1.1\r\n")
             .then(|_| b"X-A: b\r\n".to_vec())

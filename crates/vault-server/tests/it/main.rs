@@ -45,6 +45,7 @@ mod keys;
 mod limits;
 mod logged;
 mod model;
+mod parking;
 mod proxy_credentials;
 mod proxy_decisions;
 mod proxy_echo;

@@ -102,3 +102,42 @@ async fn handshakes_and_tunnels_that_stay_silent_are_closed() {
         .await
         .expect("closed");
 }
+
+#[tokio::test]
+async fn a_kept_tunnel_is_served_again_after_a_quiet_time_and_closed_in_order() {
+    let identity = Identity::make();
+    let files = TlsFiles {
+        certificate: identity.certificate_file.clone(),
+        key: identity.key_file.clone(),
+    };
+    let server = TestServer::start(move |config| {
+        config.tls = Some(files);
+        config.limits.keep_alive_timeout = Duration::from_secs(2);
+    })
+    .await;
+    let name = ServerName::try_from("localhost").unwrap();
+    let tcp = server.connect().await;
+    let mut stream = connector(&identity, "http/1.1")
+        .connect(name, tcp)
+        .await
+        .unwrap();
+    for _ in 0..2 {
+        // In two records with a pause between, and half of it behind the request before.
+        for piece in ["GET /health HTTP/1.1\r\nHo", "st: localhost\r\n\r\n"] {
+            stream.write_all(piece.as_bytes()).await.unwrap();
+            stream.flush().await.unwrap();
+            tokio::time::sleep(Duration::from_millis(600)).await;
+        }
+        let head = super::upstream::read_head(&mut stream).await;
+        assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+        super::upstream::read_exactly(&mut stream, 15).await;
+    }
+    let mut rest = Vec::new();
+    let closed = stream.read_to_end(&mut rest);
+    // An end without `close_notify` would be an error.
+    tokio::time::timeout(super::support::PATIENCE, closed)
+        .await
+        .expect("closed")
+        .unwrap();
+    assert!(rest.is_empty());
+}
