@@ -42,7 +42,9 @@ const OPEN_RATE: u32 = 1_000;
 /// Bytes of the large body.
 const BULK_BYTES: usize = 64 * 1_024 * 1_024;
 /// Idle connections of the memory measurement.
-const IDLE_CONNECTIONS: usize = 5_000;
+const IDLE_CONNECTIONS: usize = 10_000;
+/// From their last use to the look at the memory: until then they are not idle but fresh.
+const IDLE_TIME: Duration = Duration::from_secs(2);
 /// Core of the proxy, and of everything else.
 pub(crate) const PROXY_CORE: &str = "0";
 const OTHER_CORE: &str = "1";
@@ -119,6 +121,7 @@ async fn measure(upstream: &Upstream, proxies: &[Proxy], rounds: usize, time: Du
         if !tls {
             let before = proxy.resident();
             let open = idle(proxy, IDLE_CONNECTIONS).await;
+            tokio::time::sleep(IDLE_TIME).await;
             let grown = proxy.resident().saturating_sub(before);
             #[allow(clippy::cast_precision_loss, reason = "far below 2^52")]
             table.add(

@@ -169,7 +169,8 @@ fn sealgate_identity(job: &Job, upstream: &Upstream, tls: bool) -> Proxy {
             "--workers",
             "1",
         ])
-        .args(["--connections-per-peer-max", "8000"])
+        .args(["--connections-max", "12000"])
+        .args(["--connections-per-peer-max", "12000"])
         .args(["--connections-per-peer-per-second", "100000"])
         .arg("--data-dir")
         .arg(directory.path().join("data"))
@@ -268,7 +269,8 @@ fn haproxy(job: &Job, upstream: &Upstream, tls: bool) -> Proxy {
     };
     let config = format!(
         "global
-  maxconn 8000
+  maxconn 12000
+  no strict-limits
   nbthread 1
 defaults
   mode http
