@@ -53,15 +53,16 @@ impl CheckpointFile {
     /// Reads all checkpoints. Their signatures are still to be checked.
     ///
     /// # Errors
-    /// What the file system says, `InvalidData` for a file that is too large or not text.
+    /// What the file system says, `InvalidData` for a file that is too large.
     pub fn read(path: &Path) -> io::Result<Vec<SignedCheckpoint>> {
-        let mut text = String::new();
+        let mut bytes = Vec::new();
         let file = File::open(path)?;
         if file.metadata()?.len() > FILE_BYTES_MAX {
             return Err(io::ErrorKind::InvalidData.into());
         }
-        file.take(FILE_BYTES_MAX).read_to_string(&mut text)?;
-        Ok(Self::parse(&text))
+        file.take(FILE_BYTES_MAX).read_to_end(&mut bytes)?;
+        // A cut may stand within a character; notes around it stay readable.
+        Ok(Self::parse(&String::from_utf8_lossy(&bytes)))
     }
 
     /// The readable checkpoints of a file.
