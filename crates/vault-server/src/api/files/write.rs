@@ -15,7 +15,7 @@ use utoipa::{IntoParams, ToSchema};
 use zeroize::Zeroize;
 
 use super::{FileDocument, FileInPath, document_bytes};
-use crate::api::input::{NoParameters, Parameters, SecretBody, json};
+use crate::api::input::{NoBody, NoParameters, Parameters, SecretBody, json};
 use crate::api::output::{no_content, secret_json};
 use crate::api::{ApiState, base64, media_type};
 use crate::layers::UserSecret;
@@ -207,6 +207,7 @@ pub(super) async fn delete(
     State(state): State<ApiState>,
     FileInPath(file_id): FileInPath,
     _: Parameters<NoParameters>,
+    _: NoBody,
 ) -> Result<Response, Problem> {
     state.vault.delete_file(&caller, file_id).await?;
     Ok(no_content())

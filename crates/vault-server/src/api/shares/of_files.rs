@@ -14,7 +14,7 @@ use super::{
     ShareInPath, ShareListParameters, inbox, outbox,
 };
 use crate::api::files::{FileContentDocument, FileInPath, answer};
-use crate::api::input::{NoParameters, Parameters};
+use crate::api::input::{NoBody, NoParameters, Parameters};
 use crate::api::output::no_content;
 use crate::api::{ApiState, conditions};
 use crate::layers::UserSecret;
@@ -127,6 +127,7 @@ async fn revoke(
     ShareInPath(share_id): ShareInPath,
     Parameters(parameters): Parameters<RevokeParameters>,
     secret: Result<UserSecret, Problem>,
+    _: NoBody,
 ) -> Result<Response, Problem> {
     let vault = &state.vault;
     if !parameters.rekey {
@@ -224,6 +225,7 @@ async fn leave(
     State(state): State<ApiState>,
     ShareInPath(share_id): ShareInPath,
     _: Parameters<NoParameters>,
+    _: NoBody,
 ) -> Result<Response, Problem> {
     let kind = RecordKind::File;
     state.vault.leave_share(&caller, kind, share_id).await?;
