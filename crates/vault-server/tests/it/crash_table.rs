@@ -14,7 +14,7 @@ pub(crate) use watched::watched;
 
 use serde_json::Value;
 
-use self::acts::{Act, KEYS, RECOVERY, SHARES, Scene, Site, WRITES};
+use self::acts::{Act, FILES, KEYS, RECOVERY, SHARES, Scene, Site, WRITES};
 use self::child::Server;
 use self::seen::seen;
 use self::watched::Phase;
@@ -46,6 +46,11 @@ async fn shares_survive_a_kill_at_every_step() {
 #[tokio::test]
 async fn keys_survive_a_kill_at_every_step() {
     hold(KEYS).await;
+}
+
+#[tokio::test]
+async fn files_survive_a_kill_at_every_step() {
+    hold(FILES).await;
 }
 
 #[tokio::test]

@@ -20,6 +20,7 @@ pub(crate) struct Scene {
     pub(crate) bob: TestUser,
     pub(crate) carol: TestUser,
     bobs_share: String,
+    file: String,
     /// Staged by Bob, and the secret that it is under.
     restore: String,
     pub(crate) restored_secret: String,
@@ -95,6 +96,16 @@ impl Scene {
         assert_eq!(put.status, 201, "{put:?}");
         entrust(&api, &owner, 1, &[&bob], 0).await;
         let (restore, restored_secret) = restore(&api, &owner, &bob).await;
+        let body = json!({
+            "fileName": "old", "contentB64": base64(b"a file"), "contentType": "text/plain",
+        });
+        let stored = api
+            .post("/v1/files")
+            .both(&owner)
+            .json(&body)
+            .answer()
+            .await;
+        assert_eq!(stored.status, 201, "{stored:?}");
         let root = api.root.clone();
         Self {
             template: api.close().await,
@@ -103,6 +114,7 @@ impl Scene {
             bob,
             carol,
             bobs_share,
+            file: text(&stored.json(), "fileId"),
             restore,
             restored_secret,
         }
@@ -181,6 +193,24 @@ pub(crate) const KEYS: &[Act] = &[
     }),
     Act::new("rotate of a recipient", |scene, site| {
         site.call(Method::POST, "/v1/keys/rotate").both(&scene.bob)
+    }),
+];
+
+pub(crate) const FILES: &[Act] = &[
+    Act::new("upload", |scene, site| {
+        let call = site.call(Method::POST, "/v1/files").both(&scene.owner);
+        call.json(&json!({
+            "fileName": "new", "contentB64": base64(b"content"), "contentType": "text/plain",
+        }))
+    }),
+    Act::new("share of a file", |scene, site| {
+        let path = format!("/v1/files/{}/shares", scene.file);
+        let call = site.call(Method::POST, &path).both(&scene.owner);
+        call.json(&json!({"recipientUserId": scene.bob.user_id, "permission": "read"}))
+    }),
+    Act::new("delete of a file", |scene, site| {
+        let path = format!("/v1/files/{}", scene.file);
+        site.call(Method::DELETE, &path).key(&scene.owner)
     }),
 ];
 

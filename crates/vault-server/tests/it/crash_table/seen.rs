@@ -8,11 +8,12 @@ use crate::api_audit::chain;
 use crate::api_support::{Api, Calls, TestUser};
 
 /// What differs between two runs of the same call.
-const BY_CHANCE: [&str; 6] = [
+const BY_CHANCE: [&str; 7] = [
     "fingerprint",
     "publicKeyB64",
     "publicKeyKyberB64",
     "shareId",
+    "fileId",
     "restoreId",
     "setId",
 ];
@@ -74,7 +75,15 @@ async fn of_one(api: &Api, user: &TestUser) -> Value {
     for path in ["trustees", "owners", "restores"] {
         values.push(get(&format!("/v1/recovery/{path}")).await.1);
     }
-    for inbox in ["/v1/kv/shared"] {
+    let (files, shown) = get("/v1/files").await;
+    values.push(shown);
+    for file in files.as_array().unwrap() {
+        let id = file["fileId"].as_str().unwrap();
+        let (read, shown) = get(&format!("/v1/files/{id}")).await;
+        assert!(read["code"].is_null(), "listed and not readable: {read}");
+        values.push(shown);
+    }
+    for inbox in ["/v1/kv/shared", "/v1/files/shared"] {
         let (listed, shown) = get(inbox).await;
         values.push(shown);
         for share in listed.as_array().unwrap() {
