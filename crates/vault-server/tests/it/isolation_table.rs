@@ -28,6 +28,9 @@ async fn call(cast: &Cast, row: &Row, caller: &Caller, ids: &Ids) -> Answer {
     if path.starts_with("/v1/credentials") {
         path = path.replace("{shareId}", "{useShareId}");
     }
+    if path.starts_with("/v1/files") {
+        path = path.replace("{shareId}", "{fileShareId}");
+    }
     for (name, value) in ids {
         path = path.replace(&format!("{{{name}}}"), value);
     }
@@ -145,6 +148,8 @@ fn judge(cast: &Cast, row: &Row, caller: &Caller, there: &Answer, absent: &Answe
         "useShareId",
         "restoreId",
         "tokenId",
+        "fileId",
+        "fileShareId",
     ]
     .iter();
     let foreign = ["orgId", "userId", "recipient"].iter();

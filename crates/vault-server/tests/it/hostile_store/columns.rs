@@ -356,6 +356,54 @@ pub(crate) const TABLES: &[Table] = &[
         ],
     },
     Table {
+        name: "files",
+        target: "record_id = :file",
+        donor: "record_id = :other_file",
+        before: None,
+        columns: &[
+            ("record_id", MOVED),
+            ("org_id", MOVED),
+            ("owner", MOVED),
+            ("body", YES),
+            ("content_version", YES),
+            ("sealed_bytes", YES),
+            ("sha256", YES),
+            ("label_box", YES),
+            ("created", YES),
+            ("updated", YES),
+            ("share_revision", Order),
+            ("version", YES),
+            ("mac_key", YES),
+            ("mac", YES),
+        ],
+    },
+    Table {
+        name: "file_wraps",
+        target: "record_id = :file AND recipient = :bob",
+        donor: "record_id = :file AND recipient = :alice",
+        before: Some("DELETE FROM file_boxes"),
+        columns: &[
+            ("record_id", YES),
+            ("value_version", YES),
+            ("recipient", YES),
+            ("recipient_generation", YES),
+            ("share_id", YES),
+            ("wrap", YES),
+        ],
+    },
+    Table {
+        name: "file_boxes",
+        target: "record_id = :file AND recipient = :bob",
+        donor: "record_id = :file AND recipient = :alice",
+        before: None,
+        columns: &[
+            ("record_id", Cache),
+            ("value_version", Cache),
+            ("recipient", Cache),
+            ("account_box", Cache),
+        ],
+    },
+    Table {
         name: "audit_blocks",
         target: "org_id = :org AND first_seq = 1",
         donor: "org_id = :other_org AND first_seq = 1",
@@ -372,5 +420,5 @@ pub(crate) const TABLES: &[Table] = &[
     },
 ];
 
-/// Tables that no call of the server fills.
-pub(crate) const EMPTY: &[&str] = &["erased_bodies", "file_boxes", "file_wraps", "files"];
+/// Empty here: bodies on their way out, which nobody asks for.
+pub(crate) const EMPTY: &[&str] = &["erased_bodies"];

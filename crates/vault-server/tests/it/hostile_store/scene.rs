@@ -45,6 +45,10 @@ pub(crate) struct Ids {
     pub(crate) sealed: String,
     /// Of Alice's keys, by Bob, and of Bob's, by Alice.
     pub(crate) restore: String,
+    /// Of Alice, one of them shared with Bob.
+    pub(crate) file: String,
+    pub(crate) other_file: String,
+    pub(crate) file_share: String,
     /// Of Bob, for one of his names.
     pub(crate) token: String,
     pub(crate) other_narrow: TestUser,
@@ -96,6 +100,7 @@ impl Scene {
             ("account_boxes", 5),
             ("share_boxes", 2),
             ("credential_boxes", 2),
+            ("file_boxes", 2),
         ];
         for _ in 0..BOX_TRIES {
             for probe in PROBES.iter().filter(|probe| !probe.writes) {
@@ -144,6 +149,8 @@ impl Scene {
             .replace(":org", &id(&self.alice.org_id))
             .replace(":share", &id(&self.ids.share))
             .replace(":back", &id(&self.ids.back))
+            .replace(":file", &id(&self.ids.file))
+            .replace(":other_file", &id(&self.ids.other_file))
             .replace(":sealed", &id(&self.ids.sealed))
             .replace(":credential", &id(&self.ids.credential))
             .replace(":one", &record("one"))
@@ -225,9 +232,18 @@ async fn furnish(api: &Api, [alice, bob, carol]: [&TestUser; 3]) -> Ids {
     let restore = entrust(api, alice, bob).await;
     entrust(api, bob, alice).await;
     token(api, alice, "two").await;
+    let file = upload(api, alice, b"content of a file").await;
+    let other_file = upload(api, alice, b"content of another").await;
+    let body = json!({"recipientUserId": bob.user_id, "permission": "read"});
+    let call = api.post(&format!("/v1/files/{file}/shares")).both(alice);
+    let given = call.json(&body).answer().await;
+    assert_eq!(given.status, 201, "{given:?}");
     Ids {
         sealed,
         restore,
+        file,
+        other_file,
+        file_share: text(&given.json(), "shareId"),
         token: token(api, bob, "bobs").await,
         share: to_bob,
         back,
@@ -255,6 +271,16 @@ async fn entrust(api: &Api, owner: &TestUser, trustee: &TestUser) -> String {
     let staged = call.key(trustee).json(&halves).answer().await;
     assert_eq!(staged.status, 201, "{staged:?}");
     text(&staged.json(), "restoreId")
+}
+
+/// A file with this content; its id.
+async fn upload(api: &Api, owner: &TestUser, content: &[u8]) -> String {
+    let body = json!({
+        "fileName": "f", "contentB64": base64(content), "contentType": "text/plain",
+    });
+    let stored = api.post("/v1/files").both(owner).json(&body).answer().await;
+    assert_eq!(stored.status, 201, "{stored:?}");
+    text(&stored.json(), "fileId")
 }
 
 /// An access token for one name.
@@ -322,6 +348,7 @@ const SEALED: &[&str] = &[
     "credential_boxes",
     "shares",
 ];
+const FILE: &[&str] = &["files", "file_wraps", "file_boxes"];
 const RECOVERY: &[&str] = &["trustees", "staged_restores"];
 
 const fn read(
@@ -462,6 +489,25 @@ pub(crate) const PROBES: &[Probe] = &[
         &["shares", "credentials"],
         |s| s.api.get("/v1/credentials/shared").both(&s.bob),
     ),
+    read("alice reads a file", FILE, |s| {
+        let path = format!("/v1/files/{}", s.ids.file);
+        s.api.get(&path).both(&s.alice)
+    }),
+    read("alice's files", FILE, |s| {
+        s.api.get("/v1/files").both(&s.alice)
+    }),
+    read("bob reads the file", FILE, |s| {
+        let path = format!("/v1/files/shared/{}", s.ids.file_share);
+        s.api.get(&path).both(&s.bob)
+    }),
+    read("files shared with bob", FILE, |s| {
+        s.api.get("/v1/files/shared").both(&s.bob)
+    }),
+    write("alice shares the file again", FILE, |s| {
+        let body = json!({"recipientUserId": s.bob.user_id, "permission": "read"});
+        let path = format!("/v1/files/{}/shares", s.ids.file);
+        s.api.post(&path).both(&s.alice).json(&body)
+    }),
     read("alice's trustees", RECOVERY, |s| {
         s.api.get("/v1/recovery/trustees").key(&s.alice)
     }),

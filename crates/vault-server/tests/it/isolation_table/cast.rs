@@ -187,6 +187,9 @@ impl Cast {
             "/v1/kv".to_owned(),
             "/v1/kv/shared".to_owned(),
             "/v1/credentials".to_owned(),
+            "/v1/files".to_owned(),
+            format!("/v1/files/{}", self.theirs["fileId"]),
+            format!("/v1/files/{}/shares", self.theirs["fileId"]),
             "/v1/apikeys".to_owned(),
             "/v1/tokens".to_owned(),
             "/v1/recovery/trustees".to_owned(),
@@ -240,7 +243,19 @@ async fn furnish(api: &Api, owner: &TestUser, recipient: &TestUser) -> Ids {
     });
     let staged = call.key(recipient).json(&halves).answer().await;
     assert_eq!(staged.status, 201, "{staged:?}");
+    let body = json!({
+        "fileName": "f", "contentB64": base64(b"content"), "contentType": "text/plain",
+    });
+    let stored = api.post("/v1/files").both(owner).json(&body).answer().await;
+    assert_eq!(stored.status, 201, "{stored:?}");
+    let file = text(&stored.json(), "fileId");
+    let body = json!({"recipientUserId": recipient.user_id, "permission": "read"});
+    let call = api.post(&format!("/v1/files/{file}/shares"));
+    let given = call.both(owner).json(&body).answer().await;
+    assert_eq!(given.status, 201, "{given:?}");
     BTreeMap::from([
+        ("fileShareId", text(&given.json(), "shareId")),
+        ("fileId", file),
         ("useShareId", text(&used.json(), "shareId")),
         ("trusteeUserId", recipient.user_id.clone()),
         ("ownerUserId", owner.user_id.clone()),
