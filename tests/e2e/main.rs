@@ -7,6 +7,7 @@ mod audit;
 mod backup;
 mod canary;
 mod crash;
+mod files;
 mod first_start;
 mod memory;
 mod operator;

@@ -39,7 +39,18 @@ impl Sealgate {
     }
 
     pub(crate) fn start(data_dir: &Path, arguments: &[&str]) -> Self {
+        Self::start_logging(data_dir, arguments, "trace")
+    }
+
+    /// As [`Sealgate::dev`], for transfers that the finest level would drown.
+    pub(crate) fn quiet_dev(data_dir: &Path) -> Self {
+        let arguments = ["serve", "--dev", "--listen", "127.0.0.1:0"];
+        Self::start_logging(data_dir, &arguments, "info")
+    }
+
+    fn start_logging(data_dir: &Path, arguments: &[&str], level: &str) -> Self {
         let mut child = command(arguments)
+            .env("SEALGATE_LOG", level)
             .arg("--data-dir")
             .arg(data_dir)
             .stdout(Stdio::piped())
@@ -91,6 +102,17 @@ impl Sealgate {
     /// Everything logged so far.
     pub(crate) fn log(&self) -> String {
         String::from_utf8_lossy(&self.log.lock().unwrap()).into_owned()
+    }
+
+    /// The most of its memory that ever was in RAM (`VmHWM` of proc_pid_status(5)), in bytes.
+    pub(crate) fn resident_bytes_max(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status
+            .lines()
+            .find(|line| line.starts_with("VmHWM:"))
+            .unwrap();
+        let kib = line.split_whitespace().nth(1).unwrap();
+        kib.parse::<u64>().unwrap() * 1024
     }
 
     /// Memory of the process that is in RAM (proc_pid_statm(5)), in bytes.

@@ -22,10 +22,7 @@ use vault_store::{
 use crate::audit_files::{DatabaseSource, SourceError, verify};
 use crate::config::ROOT_KEY_FILE_NAME;
 use crate::vault::audit::CHECKPOINT_FILE_NAME;
-use crate::vault::bootstrap::DATABASE_FILE_NAME;
-
-/// Name of the directory of bodies inside the data directory.
-pub const BODIES_DIR_NAME: &str = "files";
+use crate::vault::bootstrap::{DATABASE_FILE_NAME, FILES_DIRECTORY_NAME};
 
 const DIR_MODE: u32 = 0o700;
 const FILE_MODE: u32 = 0o600;
@@ -212,7 +209,7 @@ fn copy_body(from: &Path, to: &Path, body: &StoredBody) -> Result<(), CopyError>
 fn body_place(body: &StoredBody) -> PathBuf {
     let [.., last] = *body.body.as_bytes();
     let name = body.body.as_uuid().simple().to_string();
-    PathBuf::from(BODIES_DIR_NAME)
+    PathBuf::from(FILES_DIRECTORY_NAME)
         .join(format!("{last:02x}"))
         .join(name)
 }

@@ -21,7 +21,7 @@ use uuid::Uuid;
 use vault_store::RecordId;
 
 use super::ApiState;
-use super::input::id;
+use super::input::id_in_segment;
 use super::utc::Utc;
 use crate::problem::Problem;
 use crate::vault::files::FileInfo;
@@ -86,6 +86,6 @@ impl<S: Sync> FromRequestParts<S> for FileInPath {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         let path = parts.uri.path().strip_prefix(FILES_PREFIX);
         let segment = path.and_then(|rest| rest.split('/').next());
-        id(segment.unwrap_or_default()).map(|id| Self(id.into()))
+        id_in_segment(segment).map(|id| Self(id.into()))
     }
 }

@@ -6,7 +6,8 @@ use std::path::Path;
 
 use ring::digest::{SHA256, digest};
 use uuid::Uuid;
-use vault_server::backup::{BODIES_DIR_NAME, CopyError, back_up, restore};
+use vault_server::backup::{CopyError, back_up, restore};
+use vault_server::vault::bootstrap::FILES_DIRECTORY_NAME;
 use vault_store::{BlobDirectory, BlobId, BlobStore};
 
 use super::api_support::{Api, TestUser};
@@ -21,7 +22,7 @@ fn id(text: &str) -> Vec<u8> {
 fn keep(api: &Api, user: &TestUser, number: u8) -> BlobId {
     let body = BlobId::from_bytes([number; 16]);
     let data_dir = api.database().parent().unwrap().to_owned();
-    let blobs = BlobDirectory::open(data_dir.join(BODIES_DIR_NAME)).unwrap();
+    let blobs = BlobDirectory::open(data_dir.join(FILES_DIRECTORY_NAME)).unwrap();
     let mut writer = blobs.create(body).unwrap();
     writer.write_all(BODY).unwrap();
     writer.finish().unwrap();
@@ -39,7 +40,7 @@ fn keep(api: &Api, user: &TestUser, number: u8) -> BlobId {
 
 /// The only file below the directory of bodies that holds one.
 fn body_below(directory: &Path) -> std::path::PathBuf {
-    let shards = fs::read_dir(directory.join(BODIES_DIR_NAME)).unwrap();
+    let shards = fs::read_dir(directory.join(FILES_DIRECTORY_NAME)).unwrap();
     let files = shards.flat_map(|shard| fs::read_dir(shard.unwrap().path()).into_iter().flatten());
     let mut bodies = files.map(|file| file.unwrap().path());
     let body = bodies.find(|path| path.is_file() && !fs::read(path).unwrap().is_empty());
@@ -59,7 +60,7 @@ async fn bodies_travel_with_their_database_and_are_checked_both_ways() {
     assert_eq!((made.bodies, made.body_bytes), (1, BODY.len() as u64));
     let restored = restore(&copy, &again).unwrap();
     assert_eq!(restored, made);
-    let blobs = BlobDirectory::open(again.join(BODIES_DIR_NAME)).unwrap();
+    let blobs = BlobDirectory::open(again.join(FILES_DIRECTORY_NAME)).unwrap();
     let mut read = Vec::new();
     let mut reader = blobs.open(body).unwrap().expect("the body is there");
     std::io::Read::read_to_end(&mut reader, &mut read).unwrap();
