@@ -15,7 +15,7 @@ use std::fmt;
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, HOST, HeaderName, HeaderValue};
 use http::{Method, Request};
-use secrecy::SecretSlice;
+use secrecy::{ExposeSecret, SecretSlice};
 
 use crate::query_parameter::{QueryParameter, encode};
 use crate::{
@@ -149,6 +149,8 @@ struct Injected {
     value: HeaderValue,
     /// As a query carries it; for a query alone.
     encoded: Option<Bytes>,
+    /// The stored secret itself, which a template may have wrapped or encoded.
+    plain: Option<EchoedSecret>,
 }
 
 impl Outbound {
@@ -174,6 +176,7 @@ impl Outbound {
                 slot: Slot::Header(AUTHORIZATION),
                 value,
                 encoded: None,
+                plain: None,
             }),
             echo_scrub: EchoScrub::default(),
         })
@@ -203,6 +206,8 @@ impl Outbound {
         Ok(Self {
             target,
             injected: Some(Injected {
+                // Expose: to be looked for in the answer.
+                plain: EchoedSecret::of_secret(secret.expose_secret(), &value),
                 encoded,
                 value,
                 slot: injection.slot.clone(),
@@ -232,11 +237,12 @@ impl Outbound {
     /// is too short to be looked for, and when scrubbing is off.
     pub fn echoed_secret(&self) -> Option<EchoedSecret> {
         let injected = self.injected.as_ref()?;
-        match (self.echo_scrub, &injected.encoded) {
-            (EchoScrub::Off, _) => None,
+        let sent = match (self.echo_scrub, &injected.encoded) {
+            (EchoScrub::Off, _) => return None,
             (_, None) => EchoedSecret::of_header(&injected.value),
             (_, Some(encoded)) => EchoedSecret::of_query(&injected.value, encoded),
-        }
+        };
+        EchoedSecret::both(sent, injected.plain.clone())
     }
 
     /// Whether a credential travels along.
@@ -276,6 +282,7 @@ impl Outbound {
             slot,
             value,
             encoded,
+            ..
         }) = self.injected
         {
             match slot {

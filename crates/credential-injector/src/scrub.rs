@@ -82,6 +82,37 @@ impl EchoedSecret {
         (!needles.is_empty()).then_some(Self { needles })
     }
 
+    /// Looks for a stored secret itself, whatever the template made of it; where that was an encoding,
+    /// for `user` and `password` on either side of its first colon, too. `None` when all are too
+    /// short.
+    pub(crate) fn of_secret(secret: &[u8], sent: &HeaderValue) -> Option<Self> {
+        let mut needles: Vec<_> = needle(secret).into_iter().collect();
+        let encoded = memmem::find(sent.as_bytes(), secret).is_none();
+        if encoded && let Some(colon) = memchr::memchr(b':', secret) {
+            needles.extend(needle(&secret[..colon]));
+            needles.extend(needle(&secret[colon + 1..]));
+        }
+        (!needles.is_empty()).then_some(Self { needles })
+    }
+
+    /// Looks for what either looks for, once.
+    pub(crate) fn both(one: Option<Self>, other: Option<Self>) -> Option<Self> {
+        let mut needles: Vec<Zeroizing<Box<[u8]>>> = Vec::new();
+        let all = one.into_iter().chain(other);
+        for needle in all.flat_map(|found| found.needles) {
+            // The shortest finds those that contain it.
+            if needles
+                .iter()
+                .any(|known| memmem::find(&needle, known).is_some())
+            {
+                continue;
+            }
+            needles.retain(|known| memmem::find(known, &needle).is_none());
+            needles.push(needle);
+        }
+        (!needles.is_empty()).then_some(Self { needles })
+    }
+
     /// Looks for these bytes as they are; `None` when they are too short.
     #[must_use]
     pub fn of_bytes(secret: &[u8]) -> Option<Self> {

@@ -51,6 +51,11 @@ pub enum CopyError {
     /// There is no database where one should be.
     #[error("there is no database in the directory")]
     DatabaseMissing,
+    /// The database has a write-ahead log with commits that a copy of it would lack.
+    #[error(
+        "this is the directory of a server, not a backup of it: take one with `sealgate backup`"
+    )]
+    NotABackup,
     /// The database, or its copy.
     #[error("the database: {0}")]
     Database(BackupError),
@@ -104,7 +109,7 @@ pub fn back_up(from: &Path, to: &Path, with_root_key: bool) -> Result<Copied, Co
         copy(&from.join(ROOT_KEY_FILE_NAME), &to.join(ROOT_KEY_FILE_NAME))?;
     }
     verify_backup(to.join(DATABASE_FILE_NAME))?;
-    sync_directory(to)?;
+    sync_whole(to)?;
     Ok(Copied {
         bodies,
         body_bytes,
@@ -122,13 +127,17 @@ pub fn restore(from: &Path, to: &Path) -> Result<Copied, CopyError> {
     if !database.try_exists()? {
         return Err(CopyError::DatabaseMissing);
     }
+    let log = from.join(format!("{DATABASE_FILE_NAME}-wal"));
+    if fs::metadata(log).is_ok_and(|log| log.len() > 0) {
+        return Err(CopyError::NotABackup);
+    }
     verify_backup(&database)?;
     make_empty(to)?;
     copy_if_there(from, to, CHECKPOINT_FILE_NAME)?;
     copy(&database, &to.join(DATABASE_FILE_NAME))?;
     let (bodies, body_bytes) = copy_bodies(from, to)?;
     let root_key = copy_if_there(from, to, ROOT_KEY_FILE_NAME)?;
-    sync_directory(to)?;
+    sync_whole(to)?;
     let restored = to.join(DATABASE_FILE_NAME);
     verify_backup(&restored)?;
     check_chains(&restored)?;
@@ -212,6 +221,19 @@ fn body_place(body: &StoredBody) -> PathBuf {
     PathBuf::from(FILES_DIRECTORY_NAME)
         .join(format!("{last:02x}"))
         .join(name)
+}
+
+/// Makes the names in `directory`, those of the shards of bodies and its own durable.
+fn sync_whole(directory: &Path) -> io::Result<()> {
+    let files = directory.join(FILES_DIRECTORY_NAME);
+    if files.is_dir() {
+        sync_directory(&files)?;
+    }
+    sync_directory(directory)?;
+    match directory.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => sync_directory(parent),
+        _ => sync_directory(Path::new(".")),
+    }
 }
 
 fn make_empty(directory: &Path) -> Result<(), CopyError> {

@@ -2,8 +2,10 @@
 
 use bytes::Bytes;
 use credential_injector::{
-    EchoScrub, EchoedSecret, Outbound, SCRUBBED_BYTES_MIN, SchemePolicy, Target,
+    EchoScrub, EchoedSecret, HostPattern, Injection, Outbound, SCRUBBED_BYTES_MIN, SchemePolicy,
+    Target, Template,
 };
+use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
 use proptest::prelude::*;
 
@@ -93,6 +95,41 @@ fn the_token_behind_a_scheme_is_found_in_headers_without_it() {
         assert_eq!(values, [&masked, "other"], "{value}");
         assert!(!secret.redact_headers(&mut headers));
         assert!(!format!("{secret:?}").contains(echo));
+    }
+}
+
+#[test]
+fn a_stored_secret_is_found_whatever_its_template_made_of_it() {
+    for (template, secret, echo) in [
+        ("Bearer {{secret}}", "sk_live_42", "sk_live_42"),
+        ("Basic {{secret|base64}}", "sk_live_42:", "sk_live_42"),
+        (
+            "Basic {{secret|base64}}",
+            "user_name_1:password1",
+            "user_name_1",
+        ),
+        (
+            "Basic {{secret|base64}}",
+            "user_name_1:password1",
+            "password1",
+        ),
+        ("{{secret|base64}}", "sk_live_42", "sk_live_42"),
+        ("{{secret|base64}}", "sk_live_42", "c2tfbGl2ZV80Mg=="),
+        ("Key id=1,secret={{secret}}", "sk_live_42", "sk_live_42"),
+        ("{{secret}}", "two_words sk_live_42", "two_words sk_live_42"),
+    ] {
+        let place = Injection::new(AUTHORIZATION, Template::parse(template).unwrap()).unwrap();
+        let pattern = HostPattern::parse("api.example.com").unwrap();
+        let bytes = secret.as_bytes().to_vec().into();
+        let outbound = Outbound::with_credential(target(), &pattern, &place, &bytes).unwrap();
+        let found = outbound.echoed_secret().unwrap();
+        let mut headers = HeaderMap::new();
+        headers.insert("x-echo", format!("you sent {echo}!").parse().unwrap());
+        assert!(found.redact_headers(&mut headers), "{template} {echo}");
+        assert!(
+            !headers["x-echo"].to_str().unwrap().contains(echo),
+            "{template}"
+        );
     }
 }
 

@@ -39,6 +39,12 @@ impl PassphraseCost {
     const PASSES_MAX: u32 = 10;
     const LANES_MAX: u32 = 4;
 
+    /// Work of one hash: memory times passes, in KiB.
+    #[must_use]
+    pub const fn work(self) -> u64 {
+        self.memory_kib as u64 * self.passes as u64
+    }
+
     /// A cost of `memory_kib` KiB, `passes` and `lanes`.
     ///
     /// # Errors

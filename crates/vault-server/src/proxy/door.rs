@@ -31,6 +31,7 @@ use crate::layers::request_id::X_SEALGATE_REQUEST_ID;
 use crate::layers::trace::ProxiedHost;
 use crate::layers::{BoxFuture, Request, RequestId};
 use crate::problem::{Code, Problem, X_SEALGATE_ERROR};
+use crate::vault::error::VaultError;
 use crate::vault::principal::Principal;
 
 /// One worker's proxy.
@@ -67,6 +68,7 @@ impl Door {
     ) -> Result<Response<Body>, Problem> {
         let limits = &self.setup.limits;
         let (caller, org_id) = caller(&request)?;
+        refuse_overrides(&caller, request.headers())?;
         let upgrade = Upgrade::take(&mut request)?;
         refuse_oversize(&request, limits)?;
         let target = read_target(&request, &self.setup.schemes)?;
@@ -194,6 +196,24 @@ fn caller(request: &Request) -> Result<(Principal, OrgId), Problem> {
             "This key may not send requests to targets.",
         )
     })
+}
+
+/// Headers by which some upstreams take another method or path than those of the request line.
+const OVERRIDES: [&str; 5] = [
+    "x-http-method",
+    "x-http-method-override",
+    "x-method-override",
+    "x-original-url",
+    "x-rewrite-url",
+];
+
+/// Keeps a key or token that is confined from reaching past what was judged.
+fn refuse_overrides(caller: &Principal, headers: &http::HeaderMap) -> Result<(), Problem> {
+    let confined = caller.scope.is_some() || caller.grant.is_some();
+    if confined && OVERRIDES.iter().any(|name| headers.contains_key(*name)) {
+        return Err(VaultError::OutOfScope.into());
+    }
+    Ok(())
 }
 
 fn refuse_oversize(request: &Request, limits: &Limits) -> Result<(), Problem> {

@@ -118,6 +118,8 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for LentIo<T> {
         if self.loan.called_in.load(Ordering::Relaxed) {
             return Poll::Ready(Ok(()));
         }
+        // A connection whose end has begun carries no other request.
+        self.loan.lend_for_good();
         Pin::new(&mut self.inner).poll_shutdown(cx)
     }
 }

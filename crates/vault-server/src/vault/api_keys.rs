@@ -129,6 +129,7 @@ impl Vault {
         if !limits.are_within(caller) {
             return Err(VaultError::OutOfScope);
         }
+        self.judge_again(caller).await?;
         let attempt = || self.try_create_key(whose, &limits);
         self.turns.retry(whose, attempt).await
     }
@@ -202,6 +203,7 @@ impl Vault {
         if grace > API_KEY_GRACE_MAX {
             return Err(VaultError::Invalid(Invalid::Grace));
         }
+        self.judge_again(caller).await?;
         let whose = Member { org_id, user_id };
         let attempt = || self.try_rotate(whose, grace);
         self.turns.retry(whose, attempt).await
@@ -226,7 +228,10 @@ impl Vault {
         limits: &KeyLimits,
     ) -> Result<NewApiKey, VaultError> {
         self.user_row(whose).await?;
-        let (changes, _) = self.without_expired(whose, self.clock.utc()).await?;
+        let (changes, kept) = self.without_expired(whose, self.clock.utc()).await?;
+        if kept.len() >= API_KEYS_PER_USER_MAX {
+            return Err(VaultError::TooManyApiKeys);
+        }
         self.insert_key(whose, changes, limits).await
     }
 
@@ -311,9 +316,6 @@ impl Vault {
             } else {
                 kept.push(detail);
             }
-        }
-        if kept.len() >= API_KEYS_PER_USER_MAX {
-            return Err(VaultError::TooManyApiKeys);
         }
         Ok((changes, kept))
     }

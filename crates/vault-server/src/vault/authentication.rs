@@ -126,6 +126,23 @@ impl ApiKeyAuthenticator {
     }
 }
 
+impl Vault {
+    /// Judges a caller once more, by the rows as they are now. Between the head of a request and
+    /// the end of its body there is time to revoke a key; what hands out rights asks again.
+    ///
+    /// # Errors
+    /// `Forbidden` when the caller's key or rights are not what they were.
+    pub(super) async fn judge_again(&self, caller: &Principal) -> Result<(), VaultError> {
+        let found = self.store.scoped_api_key(caller.key_id).await?;
+        let found = found.ok_or(VaultError::Forbidden)?;
+        let known = KnownKey::read(&self.integrity, found)?;
+        match principal(&known, self.clock.utc()) {
+            Some(now) if now == *caller => Ok(()),
+            _ => Err(VaultError::Forbidden),
+        }
+    }
+}
+
 #[async_trait::async_trait]
 impl Authenticator for ApiKeyAuthenticator {
     async fn authenticate(&self, presented: &PresentedKey) -> Result<Principal, AuthenticateError> {

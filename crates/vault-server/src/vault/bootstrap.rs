@@ -33,7 +33,7 @@ use vault_store::{
 use zeroize::Zeroizing;
 
 use self::first_start::FirstKeys;
-use super::audit::{AuditLog, AuditParts, ChainSealer};
+use super::audit::{AuditLog, AuditParts, CHECKPOINT_FILE_NAME, ChainSealer};
 use super::clock::{Clock, SystemClock};
 use super::error::VaultError;
 use super::row_integrity::RowIntegrity;
@@ -54,6 +54,11 @@ pub enum BootstrapError {
     /// There is no database, and this is not the way to make one.
     #[error("there is no database in the data directory; `sealgate init` or a bootstrap makes one")]
     DatabaseMissing,
+    /// There is no database, but what belongs to one.
+    #[error(
+        "the data directory holds files or checkpoints of a database that is missing; put it back, or take an empty directory"
+    )]
+    DatabaseLost,
     /// The database is in use already, with an organisation in it.
     #[error("the data directory holds a database that is in use already")]
     AlreadyInitialised,
@@ -268,6 +273,9 @@ struct Database {
 
 fn open_store(config: &Config, mode: OpenMode) -> Result<Database, BootstrapError> {
     let path = config.data_dir.join(DATABASE_FILE_NAME);
+    if mode == OpenMode::CreateIfMissing && !path.exists() && holds_leftovers(&config.data_dir) {
+        return Err(BootstrapError::DatabaseLost);
+    }
     let sealer = Arc::new(ChainSealer::new());
     let chains = Arc::clone(&sealer) as Arc<dyn AuditSealer>;
     match SqliteStore::open_audited(path, mode, SqliteOptions::default(), chains) {
@@ -338,6 +346,18 @@ async fn is_in_use(store: &dyn Store) -> Result<bool, BootstrapError> {
 /// The first organisation, if there is one.
 async fn store_orgs(store: &dyn Store) -> Result<Vec<vault_store::rows::OrgRow>, BootstrapError> {
     Ok(store.orgs(None, 1).await?.rows)
+}
+
+/// Whether there are bodies of files or checkpoints: a blank database beside them would take the
+/// bodies for orphans.
+fn holds_leftovers(data_dir: &Path) -> bool {
+    let shards = std::fs::read_dir(data_dir.join(FILES_DIRECTORY_NAME));
+    let has_bodies = shards.is_ok_and(|shards| {
+        shards.flatten().any(|shard| {
+            std::fs::read_dir(shard.path()).is_ok_and(|mut bodies| bodies.next().is_some())
+        })
+    });
+    has_bodies || data_dir.join(CHECKPOINT_FILE_NAME).exists()
 }
 
 fn make_data_dir(path: &Path) -> Result<(), BootstrapError> {

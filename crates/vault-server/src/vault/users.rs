@@ -77,6 +77,7 @@ impl Vault {
     ) -> Result<NewUser, VaultError> {
         let administers = access::administrator(caller, org_id)?;
         access::unlimited(caller)?;
+        self.judge_again(caller).await?;
         check_display_name(name)?;
         let org = self.org_row(org_id).await?;
         let mut first_step = ChangeSet::new();

@@ -6,6 +6,7 @@ use std::path::Path;
 use serde_json::json;
 use vault_server::Config;
 use vault_server::config::BootstrapSource;
+use vault_server::vault::audit::CHECKPOINT_FILE_NAME;
 use vault_server::vault::bootstrap::{self, BootstrapError, DATABASE_FILE_NAME};
 use vault_store::{KeyStore, OpenMode, SqliteStore};
 
@@ -202,6 +203,31 @@ async fn without_a_database_nothing_is_made_by_serving() {
         assert!(matches!(refused, Err(BootstrapError::DatabaseMissing)));
     }
     assert_eq!(std::fs::read_dir(parent.path()).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn no_blank_database_is_made_beside_the_files_of_a_lost_one() {
+    for leftover in [
+        "files/5f/00000000000070008000000000000000",
+        "audit-checkpoints",
+    ] {
+        let directory = tempfile::tempdir().unwrap();
+        let config = dev(directory.path());
+        drop(complete(&config).await);
+        std::fs::remove_file(directory.path().join(DATABASE_FILE_NAME)).unwrap();
+        let leftover = match leftover {
+            "audit-checkpoints" => directory.path().join(CHECKPOINT_FILE_NAME),
+            body => directory.path().join(body),
+        };
+        std::fs::create_dir_all(leftover.parent().unwrap()).unwrap();
+        std::fs::write(&leftover, "kept").unwrap();
+        let refused = bootstrap::open(&config).await;
+        assert!(matches!(refused, Err(BootstrapError::DatabaseLost)));
+        let refused = bootstrap::init(&Config::new(directory.path())).await;
+        assert!(matches!(refused, Err(BootstrapError::DatabaseLost)));
+        assert!(!directory.path().join(DATABASE_FILE_NAME).exists());
+        assert_eq!(std::fs::read(&leftover).unwrap(), b"kept");
+    }
 }
 
 #[tokio::test]

@@ -399,6 +399,18 @@ async fn no_key_makes_a_wider_one() {
         let added = users.key(&limited).json(&json!({"name": "n"}));
         let rotated = rotated.json(&json!({"graceSeconds": 60})).answer().await;
         assert_eq!([rotated.status, added.answer().await.status], full, "{own}");
+        // Nor does it give others the rights that it has only for a while.
+        for rights in [json!({"isAdmin": true}), json!({"disabled": false})] {
+            let changed = api
+                .call(Method::PATCH, &of_user)
+                .key(&limited)
+                .json(&rights);
+            let expected = if own == json!({}) { 200 } else { 403 };
+            assert_eq!(changed.answer().await.status, expected, "{own}: {rights}");
+        }
+        let back = api.call(Method::PATCH, &of_user).key(&admin);
+        let back = back.json(&json!({"isAdmin": false})).answer().await;
+        assert_eq!(back.status, 200);
     }
     for body in [
         json!({"methods": []}),

@@ -5,13 +5,15 @@ use std::time::Duration;
 
 use reqwest::Method;
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use uuid::Uuid;
 use vault_store::rows::{RowMac, TokenRow};
 use vault_store::{KeyId, Store, TokenChange, TokenStore, UtcMillis};
 
 use super::api_support::{Api, Calls, START, TestUser, text};
 use super::futures_joined::join_all;
-use super::support::Answer;
+use super::support::{Answer, read_to_end};
 
 /// Calls about one user of an organisation, each with the status that an admin gets for it.
 const CALLS: &[(&str, &str, Option<&str>, u16)] = &[
@@ -389,4 +391,44 @@ async fn rotations_at_once_leave_one_key() {
         known += usize::from(is_known(&api, &text(&answer.json(), "apiKey")).await);
     }
     assert_eq!((known, api.count("api_keys")), (1, 3));
+}
+
+#[tokio::test]
+async fn rights_that_went_while_the_body_came_are_gone() {
+    let api = Api::start().await;
+    let admin = api.org("a").await;
+    let other = api.add_user(&admin.key, &admin.org_id, "o", true).await;
+    let path = format!("/admin/orgs/{}/users/{}", other.org_id, other.user_id);
+    let body = r#"{"isAdmin":true,"disabled":false}"#;
+    for (method, path, body) in [
+        ("PATCH", path.as_str(), body),
+        (
+            "POST",
+            &format!("/admin/orgs/{}/users", other.org_id),
+            r#"{"name":"n","isAdmin":true}"#,
+        ),
+        ("POST", "/v1/apikeys", "{}"),
+        ("POST", "/v1/tokens", r#"{"ttlSeconds":60,"kv":["a"]}"#),
+    ] {
+        let mut held = TcpStream::connect(api.address).await.unwrap();
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nHost: a\r\nX-Api-Key: {}\r\nExpect: 100-continue\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+            other.key,
+            body.len()
+        );
+        held.write_all(head.as_bytes()).await.unwrap();
+        // The body is wanted: the caller has been recognised.
+        let mut interim = [0; 25];
+        held.read_exact(&mut interim).await.unwrap();
+        assert_eq!(&interim, b"HTTP/1.1 100 Continue\r\n\r\n");
+        let changed = patch(&api, &admin, &other, json!({"disabled": true})).await;
+        assert_eq!(changed.status, 200);
+        held.write_all(body.as_bytes()).await.unwrap();
+        let answer = Answer::parse(&read_to_end(&mut held).await);
+        answer.is_problem(403, "forbidden");
+        let me = api.get("/v1/users/me").key(&other).answer().await;
+        assert_eq!(me.status, 401, "{method} {path}");
+        let changed = patch(&api, &admin, &other, json!({"disabled": false})).await;
+        assert_eq!(changed.status, 200);
+    }
 }

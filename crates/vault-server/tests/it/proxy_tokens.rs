@@ -130,6 +130,13 @@ async fn sdks_send_the_token_as_their_key_and_the_upstream_sees_the_credential_a
             assert!(!seen.contains(ours), "{name}: {seen}");
         }
     }
+    // Some upstreams would take another method or path than the one that was judged.
+    for name in ["X-HTTP-Method-Override", "X-Original-URL", "X-Rewrite-URL"] {
+        let call = scene.api.post(&scene.to("/v1/charges")).bearer_auth(&token);
+        let refused = call.header(name, "DELETE").answer().await;
+        is_ours(&refused, 403, "out_of_scope");
+        assert!(scene.seen().is_empty(), "{name}");
+    }
     // The explicit door takes it as well.
     let url = scene.upstream.url("/v1/a");
     let call = scene.api.get("/").header("X-Target-URL", url);

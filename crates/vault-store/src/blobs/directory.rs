@@ -67,15 +67,16 @@ fn file_name(body: BlobId) -> String {
     body.as_uuid().simple().to_string()
 }
 
-/// Makes a directory durably, unless it is there.
+/// Makes a directory, unless it is there. It is durable then, also when somebody else has just
+/// made it and not yet made it durable.
 fn make_directory(path: &Path) -> io::Result<()> {
     match DirBuilder::new().mode(DIRECTORY_MODE).create(path) {
-        Ok(()) => match path.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => sync_directory(parent),
-            _ => sync_directory(Path::new(".")),
-        },
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        Err(error) => Err(error),
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        _ => {}
+    }
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => sync_directory(parent),
+        _ => sync_directory(Path::new(".")),
     }
 }
 

@@ -14,7 +14,7 @@ use hardened_crypto::ErrorKind;
 use hardened_crypto::key_pair::PublicKeys;
 use hardened_crypto::recovery::{OpenedRestore, StagedRestore, StoredIdentity};
 use hardened_crypto::rekey::{ProtectedKeys, StoredKeyPair};
-use hardened_crypto::user_secret::{Argon2Arena, ProtectionKind, UserSecret};
+use hardened_crypto::user_secret::{Argon2Arena, PassphraseCost, ProtectionKind, UserSecret};
 use secrecy::{ExposeSecret, SecretSlice};
 use vault_store::{RestoreId, StoreError};
 
@@ -101,7 +101,19 @@ impl Vault {
         let staged = StagedRestore::parse(&sealed.ecc, &sealed.kyber).map_err(refused)?;
         // Expose: parsed into a type that wipes itself.
         let secret = UserSecret::for_unlock(secret.expose_secret()).map_err(refused)?;
-        let is_generated = staged.protection().kind() == ProtectionKind::Generated;
+        let kind = staged.protection().kind();
+        let is_generated = kind == ProtectionKind::Generated;
+        if let ProtectionKind::Passphrase(cost) = kind
+            && cost.work()
+                > self
+                    .limits
+                    .passphrase_cost
+                    .work()
+                    .max(PassphraseCost::STRONG.work())
+        {
+            // A trustee chose it: the server's threads and memory are not theirs to spend.
+            return Err(VaultError::RestoreUnusable);
+        }
         let public = ring.public()?;
         let secret_version = ring.keys.secret_version;
         let hashes = !is_generated && !secret.is_generated();

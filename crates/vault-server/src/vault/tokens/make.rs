@@ -77,6 +77,7 @@ impl Vault {
         let whose = access::member(caller)?;
         // A token may outlive the key it was made with.
         access::unlimited(caller)?;
+        self.judge_again(caller).await?;
         let expires = self.token_expiry(new.ttl)?;
         let scope = TokenScope::new(new.scope)?;
         if !scope.credentials().is_empty() && passphrase.is_none() {
@@ -97,7 +98,8 @@ impl Vault {
             credentials: self.unlock_to_grant(whose, &rows, passphrase).await?,
         };
         let (row, text) = self.insert_token(whose, &scope, &keys, expires).await?;
-        if self.standing(whose).await? != before {
+        let may_still = self.judge_again(caller).await.is_ok();
+        if !may_still || self.standing(whose).await? != before {
             // Nobody has seen the token.
             self.erase_token(&row).await?;
             return Err(VaultError::Conflict);

@@ -40,8 +40,8 @@ impl Vault {
     /// Changes a user.
     ///
     /// # Errors
-    /// `Forbidden` for everybody but admins of the organisation; `NotFound`; `Invalid` for an
-    /// unusable name; `LastAdmin`; `Conflict` when others were faster many times.
+    /// `Forbidden` for everybody but admins of the organisation; `OutOfScope` for a limited API key
+    /// that makes an admin or enables a user; `NotFound`; `Invalid` for an unusable name; `LastAdmin`; `Conflict` when others were faster many times.
     pub async fn patch_user(
         &self,
         caller: &Principal,
@@ -50,6 +50,11 @@ impl Vault {
         patch: UserPatch<'_>,
     ) -> Result<User, VaultError> {
         access::admin(caller, org_id)?;
+        if patch.is_admin == Some(true) || patch.disabled == Some(false) {
+            // What is given here outlives the caller's own key.
+            access::unlimited(caller)?;
+        }
+        self.judge_again(caller).await?;
         if let Some(name) = patch.name {
             check_display_name(name)?;
         }
@@ -70,6 +75,7 @@ impl Vault {
         user_id: UserId,
     ) -> Result<(), VaultError> {
         access::admin(caller, org_id)?;
+        self.judge_again(caller).await?;
         let whose = Member { org_id, user_id };
         let attempt = || self.try_remove_user(whose);
         self.turns.retry(whose, attempt).await
