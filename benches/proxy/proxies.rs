@@ -176,7 +176,7 @@ fn sealgate_identity(job: &Job, upstream: &Upstream, tls: bool) -> Proxy {
         .arg(directory.path().join("data"))
         .arg("--extra-ca-file")
         .arg(&upstream.ca_file)
-        .env("RUST_LOG", "warn")
+        .env("SEALGATE_LOG", "warn")
         .stdout(Stdio::piped());
     let mut child = command.spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
