@@ -12,23 +12,24 @@ use super::api_support::{Api, Calls, START, TestUser, generated_secret, text};
 use super::support::Answer;
 use super::upstream::TlsUpstream;
 
-const SECRET: &str = "sk_canary_of_alice";
+pub(crate) const SECRET: &str = "sk_canary_of_alice";
 
 /// An upstream that remembers `Authorization`, Alice with a credential for it, two colleagues and
 /// somebody of another organisation.
-struct Scene {
-    api: Api,
-    alice: TestUser,
-    bob: TestUser,
-    carol: TestUser,
-    stranger: TestUser,
-    upstream: TlsUpstream,
-    seen: Arc<Mutex<Vec<String>>>,
-    id: String,
+pub(crate) struct Scene {
+    pub(crate) api: Api,
+    pub(crate) alice: TestUser,
+    pub(crate) bob: TestUser,
+    pub(crate) carol: TestUser,
+    pub(crate) stranger: TestUser,
+    pub(crate) upstream: TlsUpstream,
+    pub(crate) seen: Arc<Mutex<Vec<String>>>,
+    /// Of the credential.
+    pub(crate) id: String,
 }
 
 impl Scene {
-    async fn set() -> Self {
+    pub(crate) async fn set() -> Self {
         let seen = Arc::new(Mutex::new(Vec::new()));
         let noted = Arc::clone(&seen);
         let upstream = TlsUpstream::start(&["http/1.1"], move |request| {
@@ -66,7 +67,13 @@ impl Scene {
     }
 
     /// Makes a credential without any secret.
-    async fn make(&self, user: &TestUser, name: &str, host: &str, value: &str) -> String {
+    pub(crate) async fn make(
+        &self,
+        user: &TestUser,
+        name: &str,
+        host: &str,
+        value: &str,
+    ) -> String {
         let body = json!({"name": name, "hostPattern": host, "value": value});
         let call = self.api.post("/v1/credentials").key(user);
         let made = call.json(&body).answer().await;
@@ -76,7 +83,7 @@ impl Scene {
         text(&made.json(), "credentialId")
     }
 
-    async fn call_as(&self, user: &TestUser, secret: &str, id: Option<&str>) -> Answer {
+    pub(crate) async fn call_as(&self, user: &TestUser, secret: &str, id: Option<&str>) -> Answer {
         let call = self.api.post("/").key(user).header("X-User-Secret", secret);
         let mut call = call.header("X-Target-URL", self.upstream.url("/v1/charges"));
         if let Some(id) = id {
@@ -92,14 +99,14 @@ impl Scene {
     }
 
     /// The calls of `user` go up with `value`.
-    async fn is_injected(&self, user: &TestUser, value: &str) {
+    pub(crate) async fn is_injected(&self, user: &TestUser, value: &str) {
         let answer = self.call(user).await;
         assert_eq!(answer.status, 200, "{answer:?}");
         let seen = std::mem::take(&mut *self.seen.lock().unwrap());
         assert_eq!(seen, [format!("Bearer {value}")]);
     }
 
-    async fn is_refused(&self, user: &TestUser) {
+    pub(crate) async fn is_refused(&self, user: &TestUser) {
         for id in [None, Some(self.id.as_str())] {
             let answer = self.call_as(user, &user.secret, id).await;
             answer.is_problem(404, "credential_not_found");
@@ -117,21 +124,21 @@ impl Scene {
         call.json(&body).answer().await
     }
 
-    async fn share(&self, with: &TestUser, more: Value) -> String {
+    pub(crate) async fn share(&self, with: &TestUser, more: Value) -> String {
         let made = self.post_share(with, more).await;
         assert_eq!(made.status, 201, "{made:?}");
         assert_eq!(made.json()["permission"], "use");
         text(&made.json(), "shareId")
     }
 
-    async fn put_value(&self, value: &str) -> Answer {
+    pub(crate) async fn put_value(&self, value: &str) -> Answer {
         let path = format!("/v1/credentials/{}/value", self.id);
         let call = self.api.put(&path).key(&self.alice);
         call.json(&json!({"value": value})).answer().await
     }
 
     /// Changes the closed database and serves it again.
-    async fn changed(self, sql: &str) -> Self {
+    pub(crate) async fn changed(self, sql: &str) -> Self {
         let Self { api, .. } = self;
         let sql = sql.to_owned();
         let api = api
@@ -354,22 +361,11 @@ async fn a_shared_credential_never_silently_replaces_an_own_one() {
     scene.share(&scene.bob, json!({})).await;
     let authority = scene.upstream.url("");
     let authority = authority.strip_prefix("https://").unwrap();
-    let own = scene
+    scene
         .make(&scene.bob, "own", "localhost", "sk_of_bob")
         .await;
-    let tie = scene.call(&scene.bob).await;
-    tie.is_problem(409, "credential_ambiguous");
-    let ids = tie.json()["ids"].as_array().unwrap().clone();
-    assert!(ids.len() == 2 && ids.contains(&json!(own)) && ids.contains(&json!(scene.id)));
-    let named = scene
-        .call_as(&scene.bob, &scene.bob.secret, Some(&own))
-        .await;
-    assert_eq!(named.status, 200);
-    assert_eq!(
-        std::mem::take(&mut *scene.seen.lock().unwrap()),
-        ["Bearer sk_of_bob"]
-    );
-    // A narrower one of Alice's does not win either.
+    scene.is_injected(&scene.bob, "sk_of_bob").await;
+    // A narrower one of Alice's does not win either, and stands in nobody's way.
     let path = format!("/v1/credentials/{}", scene.id);
     let narrower = scene
         .api
@@ -377,25 +373,23 @@ async fn a_shared_credential_never_silently_replaces_an_own_one() {
         .both(&scene.alice);
     let narrower = narrower.json(&json!({"hostPattern": authority}));
     assert_eq!(narrower.answer().await.status, 200);
-    scene
-        .call(&scene.bob)
-        .await
-        .is_problem(409, "credential_ambiguous");
-    // An own one that is narrower does.
+    scene.is_injected(&scene.bob, "sk_of_bob").await;
+    let named = scene
+        .call_as(&scene.bob, &scene.bob.secret, Some(&scene.id))
+        .await;
+    assert_eq!(named.status, 200);
+    let seen = std::mem::take(&mut *scene.seen.lock().unwrap());
+    assert_eq!(seen, [format!("Bearer {SECRET}")]);
     let narrow = scene
         .make(&scene.bob, "narrow", authority, "sk_narrow")
         .await;
-    scene
-        .call(&scene.bob)
-        .await
-        .is_problem(409, "credential_ambiguous");
-    let wide = json!({"hostPattern": "localhost"});
-    let wider = scene
-        .api
-        .call(reqwest::Method::PATCH, &path)
-        .both(&scene.alice);
-    assert_eq!(wider.json(&wide).answer().await.status, 200);
     scene.is_injected(&scene.bob, "sk_narrow").await;
+    let twin = scene.make(&scene.bob, "twin", authority, "sk_twin").await;
+    let tie = scene.call(&scene.bob).await;
+    tie.is_problem(409, "credential_ambiguous");
+    assert_eq!(tie.json()["ids"], json!([narrow, twin]), "of equals alone");
+    let gone = scene.api.delete(&format!("/v1/credentials/{twin}"));
+    assert_eq!(gone.key(&scene.bob).answer().await.status, 204);
 
     let explain = scene.api.post("/v1/proxy/explain").key(&scene.bob);
     let body = json!({"url": scene.upstream.url("/"), "method": "GET", "protection": "userKeys"});
@@ -477,4 +471,62 @@ async fn an_edited_store_injects_nothing() {
     spoilt("UPDATE shares SET permission = 3 - permission", share_only).await;
     spoilt("UPDATE shares SET expires = expires + 1000000", share_only).await;
     spoilt("UPDATE shares SET expires = NULL", share_only).await;
+}
+
+#[tokio::test]
+async fn two_shared_ones_that_fit_equally_well_are_a_tie() {
+    let scene = Scene::set().await;
+    scene.share(&scene.bob, json!({})).await;
+    let second = scene
+        .make(&scene.carol, "carols", "localhost", "sk_of_carol")
+        .await;
+    let body = json!({"recipientUserId": scene.bob.user_id, "permission": "use"});
+    let call = scene.api.post(&format!("/v1/credentials/{second}/shares"));
+    let shared = call.both(&scene.carol).json(&body).answer().await;
+    assert_eq!(shared.status, 201, "{shared:?}");
+    let tie = scene.call(&scene.bob).await;
+    tie.is_problem(409, "credential_ambiguous");
+    let ids = tie.json()["ids"].as_array().unwrap().clone();
+    assert!(ids.len() == 2 && ids.contains(&json!(second)) && ids.contains(&json!(scene.id)));
+    assert!(scene.seen.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_shared_credential_rests_while_its_owner_is_disabled_and_ends_with_the_owner() {
+    let scene = Scene::set().await;
+    let (api, bob) = (&scene.api, &scene.bob);
+    scene.share(bob, json!({})).await;
+    scene.is_injected(bob, SECRET).await;
+    let explained = async || {
+        let body = json!({"url": scene.upstream.url("/"), "method": "GET"});
+        let call = api.post("/v1/proxy/explain").key(bob).json(&body);
+        call.answer().await.json()["matching"]
+            .as_array()
+            .unwrap()
+            .len()
+    };
+    let inbox = async || {
+        let list = api.get("/v1/credentials/shared").both(bob).answer().await;
+        list.json().as_array().unwrap().len()
+    };
+    assert_eq!((explained().await, inbox().await), (1, 1));
+    let alice = format!(
+        "/admin/orgs/{}/users/{}",
+        scene.alice.org_id, scene.alice.user_id
+    );
+    for disabled in [true, false, true] {
+        let patch = api.call(reqwest::Method::PATCH, &alice).key(&scene.carol);
+        let patch = patch.json(&json!({"disabled": disabled})).answer().await;
+        assert_eq!(patch.status, 200, "{patch:?}");
+        if disabled {
+            scene.is_refused(bob).await;
+            assert_eq!((explained().await, inbox().await), (0, 0));
+        } else {
+            scene.is_injected(bob, SECRET).await;
+            assert_eq!((explained().await, inbox().await), (1, 1));
+        }
+    }
+    let removed = api.delete(&alice).key(&scene.carol).answer().await;
+    assert_eq!(removed.status, 204, "{removed:?}");
+    scene.is_refused(bob).await;
 }

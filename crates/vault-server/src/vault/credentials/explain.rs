@@ -34,7 +34,7 @@ impl Vault {
     ) -> Result<Explanation, VaultError> {
         let reader = access::member(caller)?;
         let found = self.matching(reader, target, protection).await?;
-        let selection = choose(&found, target);
+        let selection = choose(found.iter().map(Match::candidate), target);
         let matching: Vec<_> = found.into_iter().map(Credential::from).collect();
         let chosen = match &selection {
             Selection::One(id) => matching

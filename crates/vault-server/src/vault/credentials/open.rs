@@ -24,8 +24,10 @@ pub(super) struct Match {
 }
 
 impl Match {
-    pub(super) fn id(&self) -> RecordId {
-        self.credential.credential_id
+    /// Which one, whether somebody else gave it, and where it may go.
+    pub(super) fn candidate(&self) -> (RecordId, bool, &HostPattern) {
+        let id = self.credential.credential_id;
+        (id, self.share.is_some(), &self.pattern)
     }
 }
 
@@ -87,7 +89,7 @@ impl Vault {
     ) -> Result<RecordId, VaultError> {
         let protection = secret.map(CredentialProtection::opened_by);
         let found = self.matching(reader, target, protection).await?;
-        match choose(&found, target) {
+        match choose(found.iter().map(Match::candidate), target) {
             Selection::One(id) => Ok(id),
             Selection::None => Err(VaultError::CredentialNotFound),
             Selection::Ambiguous(ids) => Err(VaultError::CredentialAmbiguous(ids)),
@@ -120,8 +122,10 @@ impl Vault {
                 let pattern = parse_pattern(&credential.host_pattern)
                     .map_err(|_| VaultError::Tampered("the host pattern of a credential"))?;
                 let own = CredentialProtection::of(&credential);
-                let fits = protection.is_none_or(|wanted| wanted == own);
-                if fits && self.permits(&pattern) && pattern.matches_target(target) {
+                let fits = protection.is_none_or(|wanted| wanted == own)
+                    && self.permits(&pattern)
+                    && pattern.matches_target(target);
+                if fits && self.is_backed(share.as_ref()).await? {
                     matching.push(Match {
                         credential,
                         share,
@@ -151,7 +155,23 @@ impl Vault {
         self.check_read(&read, None)?;
         self.check_grant(reader, &read.credential, read.share.as_ref())?;
         self.check_usable(&read)?;
+        if !self.is_backed(read.share.as_ref()).await? {
+            return Err(VaultError::NotFound);
+        }
         Ok(read)
+    }
+
+    /// Whether the owner behind a share may still act: whoever uses a credential acts in its
+    /// owner's name. `true` for an own one.
+    async fn is_backed(&self, share: Option<&ShareRow>) -> Result<bool, VaultError> {
+        let Some(share) = share else {
+            return Ok(true);
+        };
+        let Some(owner) = self.store.user(share.org_id, share.owner).await? else {
+            return Ok(false);
+        };
+        self.integrity.check(&owner)?;
+        Ok(!owner.disabled)
     }
 
     /// Authenticates on what ground `reader` may use a credential.
@@ -191,27 +211,20 @@ impl Vault {
     }
 }
 
-/// Picks the narrowest. One that somebody else gave never silently takes the place of an own one:
-/// whoever shares a credential would otherwise decide whose account a colleague's calls use.
-pub(super) fn choose(found: &[Match], target: &Target) -> Selection<RecordId> {
-    let candidates = |own: bool| {
-        let wanted = found.iter().filter(move |one| !own || one.share.is_none());
-        wanted.map(|one| (one.id(), &one.pattern))
+/// Picks the narrowest of the reader's own; one that somebody gave only where no own one matches:
+/// whoever shares a credential would otherwise decide whose account a colleague's calls use, or
+/// make them ambiguous.
+pub(super) fn choose<'a, K: Copy>(
+    found: impl Iterator<Item = (K, bool, &'a HostPattern)> + Clone,
+    target: &Target,
+) -> Selection<K> {
+    let of = |shared: bool| {
+        let wanted = found.clone().filter(move |(_, given, _)| *given == shared);
+        wanted.map(|(which, _, pattern)| (which, pattern))
     };
-    let selection = select(candidates(false), target);
-    let Selection::One(id) = selection else {
-        return selection;
-    };
-    let is_shared = found
-        .iter()
-        .any(|one| one.id() == id && one.share.is_some());
-    match select(candidates(true), target) {
-        Selection::One(own) if is_shared => Selection::Ambiguous(vec![own, id]),
-        Selection::Ambiguous(mut own) if is_shared => {
-            own.push(id);
-            Selection::Ambiguous(own)
-        }
-        _ => Selection::One(id),
+    match select(of(false), target) {
+        Selection::None => select(of(true), target),
+        own => own,
     }
 }
 

@@ -95,6 +95,10 @@ impl Vault {
             if (owner.org_id, owner.user_id) != (share.org_id, share.owner) {
                 return Err(VaultError::Tampered("shares"));
             }
+            // A credential is used in its owner's name.
+            if kind == RecordKind::Credential && owner.disabled {
+                continue;
+            }
             let (alias, boxed) = opener.open(&share, row.alias_box.as_ref())?;
             if let Some(boxed) = boxed {
                 boxes.push(boxed);
