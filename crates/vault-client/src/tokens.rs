@@ -62,7 +62,8 @@ pub struct NewToken {
 }
 
 impl Client {
-    /// Makes a token. Values need the user secret, credentials their passphrase.
+    /// Makes a token. Values, and credentials that are sealed to users' keys, need the user secret, other
+    /// credentials their passphrase.
     ///
     /// # Errors
     /// [`ClientError::Refused`] with `missing_header`, `wrong_user_secret`, `wrong_passphrase`

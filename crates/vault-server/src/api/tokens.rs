@@ -44,7 +44,7 @@ pub(super) fn routes() -> OpenApiRouter<ApiState> {
 pub struct CreateTokenDocument {
     /// How long it lives, 1 to 7776000 (90 days).
     ttl_seconds: u64,
-    /// Ids of credentials that it may inject, at most 32.
+    /// Ids of credentials, own or shared to be used, that it may inject, at most 32.
     #[serde(default)]
     credentials: Vec<Uuid>,
     /// Prefixes of names of values that it may read, at most 32.
@@ -115,12 +115,14 @@ pub struct NewTokenDocument<'a> {
 
 /// Makes a token for credentials and values of the caller.
 ///
-/// `credentials` needs their passphrase, the same for all; `kv` needs the user secret.
+/// Credentials under a passphrase need it, the same for all; credentials that are sealed to users'
+/// keys, own or shared, and `kv` need the user secret. A token is good for the version of a sealed
+/// credential that is in use when it is made, and for the share by which it is.
 #[utoipa::path(
     post, path = "/v1/tokens", operation_id = "createToken", tag = "tokens",
     params(
-        ("X-User-Secret" = Option<String>, Header, description = "Opens the caller's keys, for kv"),
-        ("X-Proxy-Master-Key" = Option<String>, Header, description = "The passphrase of the credentials"),
+        ("X-User-Secret" = Option<String>, Header, description = "Opens the caller's keys, for kv and for credentials that are sealed to them"),
+        ("X-Proxy-Master-Key" = Option<String>, Header, description = "The passphrase of the credentials that have one"),
     ),
     request_body = CreateTokenDocument,
     responses(

@@ -70,7 +70,7 @@ impl From<VaultError> for Problem {
             ),
             VaultError::TokenOutdated => Self::new(
                 Code::TokenOutdated,
-                "The token does not hold the key of this; its user opens it once, or makes a new token.",
+                "The token does not hold the key of this version; its user opens a value once, or makes a new token.",
             ),
             VaultError::PassphraseMissing => Self::new(
                 Code::MissingHeader,
@@ -251,10 +251,6 @@ impl From<Invalid> for Problem {
             Invalid::TokenScope => (
                 Code::MalformedRequest,
                 "A token needs credentials or kv; hosts, methods and paths go with credentials.",
-            ),
-            Invalid::TokenCredential => (
-                Code::MalformedRequest,
-                "A token takes credentials with a passphrase of their own.",
             ),
             Invalid::TokenLife => (
                 Code::MalformedRequest,

@@ -18,12 +18,14 @@ mod open;
 mod passphrase;
 mod place;
 mod sealing;
+mod to_grant;
 
 pub use change::{CredentialPatch, PlaceChange};
 pub use explain::Explanation;
 pub use make::NewCredential;
 pub use place::InjectionPlace;
 pub use sealing::{CredentialProtection, CredentialSecret};
+pub(super) use to_grant::{KeyToGrant, needs_user_secret};
 
 use hardened_crypto::credential::{CredentialContext, CredentialPlace};
 use vault_store::rows::{CredentialRow, CredentialVersionRow};

@@ -183,8 +183,6 @@ pub enum Invalid {
     WaitSeconds,
     /// The scope of a token.
     TokenScope,
-    /// A credential that tokens cannot be given: one that is sealed to users' keys.
-    TokenCredential,
     /// The life of a token.
     TokenLife,
     /// The caller has as many tokens as one may have.

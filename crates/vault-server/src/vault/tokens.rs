@@ -8,6 +8,11 @@
 //! so whoever edits the row makes the boxes useless. It ends with its expiry, with its deletion,
 //! with a rekey, and with its user. Tokens make no tokens.
 //!
+//! A credential under a passphrase has one key for all its values, so a token follows a new value.
+//! One that is sealed to users' keys has a data key for each version, so a token ends, as far as
+//! that credential goes, with the version it was made for; and with the share it was made by, the
+//! owner of which decides anew with every later one.
+//!
 //! A grant of values boxes the account key. The server hands out only values below the granted
 //! prefixes, their current version, and only while the token is good; but whoever holds the token
 //! *and* a copy of the database could open by it every data key that is boxed under the account
@@ -22,6 +27,7 @@ mod prepare;
 mod read;
 mod scope;
 
+pub(super) use boxes::DataKeyOf;
 pub use boxes::TokenBoxes;
 pub use grant::Grant;
 pub(super) use grant::KnownToken;
@@ -42,7 +48,7 @@ use super::principal::Principal;
 pub const TOKENS_PER_USER_MAX: usize = 100;
 /// The longest life of a token.
 pub const TOKEN_TTL_MAX: Duration = Duration::from_secs(90 * 24 * 60 * 60);
-/// Credentials in one grant: each costs its maker a password hash.
+/// Credentials in one grant: each with a passphrase costs its maker a password hash.
 pub const TOKEN_CREDENTIALS_MAX: usize = 32;
 /// Entries of every other list in one grant.
 pub const TOKEN_LIST_MAX: usize = 32;

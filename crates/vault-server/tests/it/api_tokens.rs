@@ -39,13 +39,13 @@ async fn read(api: &Api, token: &str, name: &str) -> Answer {
 }
 
 /// The stored row of a token.
-async fn row_of(api: &Api, token: &str) -> TokenRow {
+pub(crate) async fn row_of(api: &Api, token: &str) -> TokenRow {
     let found = api.store.token(KeyId::parse(&token[4..12]).unwrap()).await;
     found.unwrap().unwrap().token
 }
 
 /// Puts an edited row in the place of a token's, signed by whoever has the root key.
-async fn replace(api: &Api, row: TokenRow) {
+pub(crate) async fn replace(api: &Api, row: TokenRow) {
     let delete = TokenChange::Delete {
         org_id: row.org_id,
         user_id: row.user_id,

@@ -57,6 +57,7 @@ mod proxy_http2;
 mod proxy_of_orgs;
 mod proxy_query;
 mod proxy_retry;
+mod proxy_sealed_tokens;
 mod proxy_shared_credentials;
 mod proxy_streaming;
 mod proxy_tokens;

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use credential_injector::{InjectError, Outbound, Selection, Target, select};
+use credential_injector::{InjectError, Outbound, Selection, Target};
 use hardened_crypto::user_secret::Protection;
 use http::Method;
 use vault_store::{CredentialRead, RecordId};
 
-use super::open::{not_found, sealed_for};
-use super::sealing::Opener;
+use super::open::{choose, not_found, sealed_for};
+use super::sealing::{Opener, owner_of};
+use super::to_grant::data_key_of;
 use super::{InjectionPlace, key_place};
 use crate::vault::Vault;
 use crate::vault::access::Member;
@@ -76,9 +77,11 @@ impl Vault {
                 Err(error) => return Err(error),
             }
         }
-        let candidates = fitting.iter().enumerate();
-        let candidates = candidates.map(|(at, found)| (at, found.place.pattern()));
-        match select(candidates, target) {
+        let candidates = fitting.iter().enumerate().map(|(at, found)| {
+            let is_shared = found.read.share.is_some();
+            (at, is_shared, found.place.pattern())
+        });
+        match choose(candidates, target) {
             Selection::One(at) => Ok(fitting.swap_remove(at)),
             Selection::None => Err(VaultError::CredentialNotFound),
             Selection::Ambiguous(places) => {
@@ -112,13 +115,15 @@ impl Vault {
     }
 }
 
-/// The key in the grant, unless the credential has another passphrase by now.
+/// The key in the grant, unless the credential has another one by now.
 fn granted_opener(grant: &Grant, read: &CredentialRead) -> Result<Opener, VaultError> {
-    let row = &read.credential;
-    let protection = row.protection.as_deref().ok_or(VaultError::TokenOutdated)?;
+    let Some(protection) = read.credential.protection.as_deref() else {
+        let (of, place) = data_key_of(read);
+        return grant.data_key(of, place).map(Opener::DataKey);
+    };
     let protection = Protection::parse(protection)
         .map_err(|_| VaultError::Tampered("the protection of a credential"))?;
-    let place = key_place(grant.member(), row.credential_id);
+    let place = key_place(owner_of(read), read.credential.credential_id);
     let key = grant.credential_key(place, protection.secret_version())?;
     Ok(Opener::Passphrase(key))
 }

@@ -57,6 +57,8 @@ impl CredentialProtection {
 pub(super) enum Opener {
     Passphrase(CredentialKey),
     UserKeys(Box<(CheckedRing, Kek)>),
+    /// Of one version, out of a token.
+    DataKey(DataKey),
 }
 
 /// Seals one version.
@@ -113,22 +115,38 @@ impl Vault {
         opener: &Opener,
         read: &CredentialRead,
     ) -> Result<CredentialValue, VaultError> {
-        let owner = Member {
-            org_id: read.credential.org_id,
-            user_id: read.credential.owner,
-        };
+        let owner = owner_of(read);
         let (place, sealed) = (sealed_place(owner, &read.version), &read.version.sealed);
         let opened = match opener {
             Opener::Passphrase(key) => key.open(&place, sealed),
             Opener::UserKeys(keys) => {
-                let holder = match &read.share {
-                    None => Holder::owner(owner),
-                    Some(share) => Holder::of(share)?,
-                };
-                let data_key = self.data_key(holder, read.into(), &keys.0, &keys.1)?;
+                let data_key = self.credential_data_key(read, &keys.0, &keys.1)?;
                 credential::open(&data_key, FIRST_DATA_KEY, &place, sealed)
             }
+            Opener::DataKey(data_key) => credential::open(data_key, FIRST_DATA_KEY, &place, sealed),
         };
         opened.map_err(stored("a credential"))
+    }
+
+    /// The data key of an authenticated version that is sealed to its reader's keys.
+    pub(super) fn credential_data_key(
+        &self,
+        read: &CredentialRead,
+        ring: &CheckedRing,
+        kek: &Kek,
+    ) -> Result<DataKey, VaultError> {
+        let holder = match &read.share {
+            None => Holder::owner(owner_of(read)),
+            Some(share) => Holder::of(share)?,
+        };
+        self.data_key(holder, read.into(), ring, kek)
+    }
+}
+
+/// Whose credential it is.
+pub(super) fn owner_of(read: &CredentialRead) -> Member {
+    Member {
+        org_id: read.credential.org_id,
+        user_id: read.credential.owner,
     }
 }

@@ -9,14 +9,15 @@ use std::sync::Arc;
 
 use hardened_crypto::account_key::AccountKey;
 use hardened_crypto::credential::{CredentialKey, CredentialPlace};
+use hardened_crypto::data_key::DataKey;
 use hardened_crypto::key_hash;
 use hardened_crypto::secret_format::PresentedKey;
-use hardened_crypto::token::{TokenContext, TokenKey};
+use hardened_crypto::token::{GrantedDataKey, TokenContext, TokenKey};
 use hardened_crypto::user_secret::SecretOwner;
 use vault_store::rows::TokenRow;
 use vault_store::{KeyId, TokenAndUser, TokenId};
 
-use super::{TokenBoxes, TokenScope};
+use super::{DataKeyOf, TokenBoxes, TokenScope};
 use crate::vault::Vault;
 use crate::vault::access::Member;
 use crate::vault::error::{VaultError, stored};
@@ -85,6 +86,20 @@ impl Grant {
     ) -> Result<CredentialKey, VaultError> {
         let boxes = &self.0.known.boxes;
         let opened = boxes.credential_key(&self.0.key, place, secret_version)?;
+        opened.ok_or(VaultError::TokenOutdated)
+    }
+
+    /// Opens the data key of a granted version of a credential that is sealed to users' keys.
+    ///
+    /// # Errors
+    /// `TokenOutdated` when the credential has another version by now, or is shared anew;
+    /// `Tampered`.
+    pub(in crate::vault) fn data_key(
+        &self,
+        of: DataKeyOf,
+        place: GrantedDataKey,
+    ) -> Result<DataKey, VaultError> {
+        let opened = self.0.known.boxes.data_key(&self.0.key, of, place)?;
         opened.ok_or(VaultError::TokenOutdated)
     }
 }

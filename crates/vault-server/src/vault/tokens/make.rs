@@ -4,20 +4,20 @@ use std::time::Duration;
 
 use credential_injector::{HostPattern, SubstringPatterns};
 use hardened_crypto::account_key::AccountKey;
-use hardened_crypto::credential::CredentialKey;
 use hardened_crypto::key_hash;
 use hardened_crypto::secret_format::{PresentedKey, SecretKind};
 use hardened_crypto::token::TokenKey;
 use hardened_crypto::user_secret::Kek;
 use secrecy::{SecretSlice, SecretString};
 use uuid::Uuid;
-use vault_store::rows::{CredentialRow, FIRST_VERSION, TokenRow};
-use vault_store::{ChangeSet, KeyId, StoreError, TokenChange, UtcMillis, conflict};
+use vault_store::rows::{FIRST_VERSION, TokenRow};
+use vault_store::{ChangeSet, CredentialRead, KeyId, StoreError, TokenChange, UtcMillis, conflict};
 
 use super::grant::place;
 use super::{ScopeTexts, TOKEN_TTL_MAX, TOKENS_PER_USER_MAX, Token, TokenBoxes, TokenScope};
 use crate::vault::Vault;
 use crate::vault::access::{self, Member};
+use crate::vault::credentials::{KeyToGrant, needs_user_secret};
 use crate::vault::error::{Invalid, VaultError, made};
 use crate::vault::keys::CheckedRing;
 use crate::vault::principal::Principal;
@@ -49,7 +49,7 @@ pub struct MadeToken {
 /// The keys that go into the boxes.
 struct GrantedKeys {
     account: Option<AccountKey>,
-    credentials: Vec<CredentialKey>,
+    credentials: Vec<KeyToGrant>,
 }
 
 /// What must not have changed while a token was made: a rekey, a disabling and a change of role
@@ -61,7 +61,8 @@ struct Standing {
 }
 
 impl Vault {
-    /// Makes a token for the caller. Values need the user secret, credentials their passphrase.
+    /// Makes a token for the caller. Values, and credentials that are sealed to the caller's keys,
+    /// need the user secret, others their passphrase.
     ///
     /// # Errors
     /// `OutOfScope` for a limited API key; `Invalid` for an unusable scope or life, or too many tokens; `CredentialNotFound`;
@@ -80,22 +81,25 @@ impl Vault {
         self.judge_again(caller).await?;
         let expires = self.token_expiry(new.ttl)?;
         let scope = TokenScope::new(new.scope)?;
-        if !scope.credentials().is_empty() && passphrase.is_none() {
-            return Err(VaultError::PassphraseMissing);
-        }
         if self.live_tokens(whose).await?.len() >= TOKENS_PER_USER_MAX {
             return Err(Invalid::TooManyTokens.into());
         }
         let before = self.standing(whose).await?;
-        let rows = self.credentials_to_grant(whose, &scope).await?;
-        let scope = scope.with_default_hosts(patterns(&rows)?)?;
-        let unlocked = self.unlock_for_values(whose, &scope, secret).await?;
+        let granted = self.credentials_to_grant(whose, scope.credentials());
+        let granted = granted.await?;
+        if passphrase.is_none() && !granted.iter().all(needs_user_secret) {
+            return Err(VaultError::PassphraseMissing);
+        }
+        let scope = scope.with_default_hosts(patterns(&granted)?)?;
+        let unlocked = self.unlock_to_grant(whose, &scope, &granted, secret);
+        let unlocked = unlocked.await?;
+        let opening = self.keys_to_grant(whose, &granted, unlocked.as_ref(), passphrase);
         let keys = GrantedKeys {
-            account: unlocked
-                .as_ref()
-                .map(|(ring, kek)| ring.account_key(kek))
-                .transpose()?,
-            credentials: self.unlock_to_grant(whose, &rows, passphrase).await?,
+            credentials: opening.await?,
+            account: match &unlocked {
+                Some((ring, kek)) if !scope.kv().is_empty() => Some(ring.account_key(kek)?),
+                _ => None,
+            },
         };
         let (row, text) = self.insert_token(whose, &scope, &keys, expires).await?;
         let may_still = self.judge_again(caller).await.is_ok();
@@ -105,6 +109,7 @@ impl Vault {
             return Err(VaultError::Conflict);
         }
         if let Some((ring, kek)) = unlocked {
+            // Nothing to do without prefixes.
             self.prepare_values(whose, scope.kv(), &ring, &kek).await?;
         }
         Ok(MadeToken {
@@ -135,49 +140,15 @@ impl Vault {
         })
     }
 
-    async fn credentials_to_grant(
-        &self,
-        whose: Member,
-        scope: &TokenScope,
-    ) -> Result<Vec<CredentialRow>, VaultError> {
-        let mut rows = Vec::with_capacity(scope.credentials().len());
-        for id in scope.credentials() {
-            let row = self.credential_row(whose, *id).await;
-            let row = row.map_err(|error| match error {
-                VaultError::NotFound => VaultError::CredentialNotFound,
-                other => other,
-            })?;
-            // The data key of such a one changes with its value: a box would not last.
-            if row.protection.is_none() {
-                return Err(Invalid::TokenCredential.into());
-            }
-            rows.push(row);
-        }
-        Ok(rows)
-    }
-
-    /// One password hash for each credential: their salts differ.
+    /// Opens the caller's keys, if values or credentials that are sealed to them are granted.
     async fn unlock_to_grant(
         &self,
         whose: Member,
-        rows: &[CredentialRow],
-        passphrase: Option<&SecretSlice<u8>>,
-    ) -> Result<Vec<CredentialKey>, VaultError> {
-        let mut keys = Vec::with_capacity(rows.len());
-        for row in rows {
-            let passphrase = passphrase.ok_or(VaultError::PassphraseMissing)?;
-            keys.push(self.unlock_credential(whose, row, passphrase).await?);
-        }
-        Ok(keys)
-    }
-
-    async fn unlock_for_values(
-        &self,
-        whose: Member,
         scope: &TokenScope,
+        credentials: &[CredentialRead],
         secret: Option<&SecretSlice<u8>>,
     ) -> Result<Option<(CheckedRing, Kek)>, VaultError> {
-        if scope.kv().is_empty() {
+        if scope.kv().is_empty() && !credentials.iter().any(needs_user_secret) {
             return Ok(None);
         }
         let secret = secret.ok_or(VaultError::UserSecretMissing)?;
@@ -238,8 +209,15 @@ impl Vault {
         if let Some(account_key) = &keys.account {
             boxes.add_account_key(&key, account_key)?;
         }
-        for credential_key in &keys.credentials {
-            boxes.add_credential_key(&key, credential_key)?;
+        for granted in &keys.credentials {
+            match granted {
+                KeyToGrant::Passphrase(own) => boxes.add_credential_key(&key, own)?,
+                KeyToGrant::Version {
+                    key: own,
+                    of,
+                    place,
+                } => boxes.add_data_key(&key, own, *of, *place)?,
+            }
         }
         row.boxes = boxes.to_bytes();
         Ok((self.integrity.sign(row), text))
@@ -247,11 +225,11 @@ impl Vault {
 }
 
 /// Where the credentials may go now.
-fn patterns(rows: &[CredentialRow]) -> Result<Vec<HostPattern>, VaultError> {
+fn patterns(granted: &[CredentialRead]) -> Result<Vec<HostPattern>, VaultError> {
     let allowed = SubstringPatterns::AllowedByOperator;
-    let parse = |row: &CredentialRow| {
-        HostPattern::parse_with(&row.host_pattern, allowed)
+    let parse = |read: &CredentialRead| {
+        HostPattern::parse_with(&read.credential.host_pattern, allowed)
             .map_err(|_| VaultError::Tampered("the host pattern of a credential"))
     };
-    rows.iter().map(parse).collect()
+    granted.iter().map(parse).collect()
 }

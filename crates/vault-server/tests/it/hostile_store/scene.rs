@@ -49,7 +49,7 @@ pub(crate) struct Ids {
     pub(crate) file: String,
     pub(crate) other_file: String,
     pub(crate) file_share: String,
-    /// Of Bob, for one of his names.
+    /// Of Bob, for one of his names and for the credential that Alice shares with him.
     pub(crate) token: String,
     pub(crate) other_narrow: TestUser,
 }
@@ -231,7 +231,7 @@ async fn furnish(api: &Api, [alice, bob, carol]: [&TestUser; 3]) -> Ids {
     assert_eq!(used.status, 201, "{used:?}");
     let restore = entrust(api, alice, bob).await;
     entrust(api, bob, alice).await;
-    token(api, alice, "two").await;
+    token(api, alice, "two", &sealed).await;
     let file = upload(api, alice, b"content of a file").await;
     let other_file = upload(api, alice, b"content of another").await;
     let body = json!({"recipientUserId": bob.user_id, "permission": "read"});
@@ -239,12 +239,12 @@ async fn furnish(api: &Api, [alice, bob, carol]: [&TestUser; 3]) -> Ids {
     let given = call.json(&body).answer().await;
     assert_eq!(given.status, 201, "{given:?}");
     Ids {
+        token: token(api, bob, "bobs", &sealed).await,
         sealed,
         restore,
         file,
         other_file,
         file_share: text(&given.json(), "shareId"),
-        token: token(api, bob, "bobs").await,
         share: to_bob,
         back,
         credential,
@@ -283,9 +283,9 @@ async fn upload(api: &Api, owner: &TestUser, content: &[u8]) -> String {
     text(&stored.json(), "fileId")
 }
 
-/// An access token for one name.
-async fn token(api: &Api, user: &TestUser, name: &str) -> String {
-    let body = json!({"ttlSeconds": 86_400, "kv": [name]});
+/// An access token for one name and one credential, own or shared.
+async fn token(api: &Api, user: &TestUser, name: &str, credential: &str) -> String {
+    let body = json!({"ttlSeconds": 86_400, "kv": [name], "credentials": [credential]});
     let made = api.post("/v1/tokens").both(user).json(&body).answer().await;
     assert_eq!(made.status, 201, "{made:?}");
     text(&made.json(), "token")
@@ -325,6 +325,13 @@ const VALUE: &[&str] = &[
     "account_boxes",
     "user_keys",
     "key_pairs",
+];
+const GRANTED: &[&str] = &[
+    "tokens",
+    "shares",
+    "users",
+    "credentials",
+    "credential_versions",
 ];
 const SHARE: &[&str] = &[
     "shares",
@@ -393,6 +400,10 @@ pub(crate) const PROBES: &[Probe] = &[
     }),
     read("a token reads its value", &["tokens"], |s| {
         s.api.get("/v1/kv/bobs").bearer_auth(&s.ids.token)
+    }),
+    read("a token injects what is shared", GRANTED, |s| {
+        let call = s.api.get("/").bearer_auth(&s.ids.token);
+        call.header("X-Target-URL", s.upstream_url())
     }),
     read("a token reads another name", &["tokens"], |s| {
         s.api.get("/v1/kv/one").bearer_auth(&s.ids.token)
