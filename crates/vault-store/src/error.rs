@@ -2,6 +2,8 @@
 //!
 //! Absence is `Ok(None)`, never an error. No text here holds row contents, paths or SQL.
 
+use crate::sqlite;
+
 /// A reason the store refused or failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -84,6 +86,14 @@ pub mod conflict {
 }
 
 impl StoreError {
+    /// Whether a commit that failed so has surely changed nothing: it was refused, or rolled back
+    /// for want of room. After any other failure the outcome is unknown until the store is opened
+    /// again.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        sqlite::is_refusal(self)
+    }
+
     pub(crate) const fn conflict(what: &'static str) -> Self {
         Self::Conflict { what }
     }

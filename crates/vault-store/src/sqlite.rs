@@ -44,6 +44,8 @@ use crate::audit::AuditSealer;
 use crate::error::StoreError;
 use crate::limits::READERS_MAX;
 
+pub(crate) use failure::is_refusal;
+
 pub use backup::{BackupError, backup_file, verify_backup};
 pub use database_file::{DatabaseFile, StoredBody};
 pub use open::{ConnectionSettings, OpenError, OpenMode};

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use vault_store::{ApiKeyChange, Change, ChangeSet, Committed, ShareChange, StoreError};
 
 use super::Vault;
+use super::audit::CommitOutcome;
 
 impl Vault {
     /// Applies changes whole or not at all, and records the call that asked for them; durable
@@ -18,13 +19,24 @@ impl Vault {
         &self,
         changes: impl Into<ChangeSet>,
     ) -> Result<Committed, StoreError> {
+        self.commit_and(changes, |_| ()).await
+    }
+
+    /// As [`Vault::commit`]. `settled` is told what became of the changes before the caller is,
+    /// also when nobody waits for it any more.
+    pub(crate) async fn commit_and(
+        &self,
+        changes: impl Into<ChangeSet>,
+        settled: impl FnOnce(&CommitOutcome) + Send + 'static,
+    ) -> CommitOutcome {
         let changes = changes.into();
         let touched = changes.changes().iter().any(may_touch_kept_rows);
         let epoch = touched.then(|| Arc::clone(&self.epoch));
-        let settled = move || {
+        let settled = move |outcome: &CommitOutcome| {
             if let Some(epoch) = epoch {
                 epoch.end();
             }
+            settled(outcome);
         };
         self.audit.commit(changes, settled).await
     }

@@ -5,9 +5,10 @@
 //!
 //! Promise: memory stays constant whatever the size; name and type are sealed with the body;
 //! nothing is given out before its chunk has verified; a file is there whole or not at all, and
-//! an upload that breaks off leaves nothing. File I/O runs on blocking threads.
+//! an upload that breaks off leaves nothing, wherever it does. File I/O runs on blocking threads.
 //! Not here: what a crash left ([`housekeeping`](super::housekeeping)), shares (`shares`).
 
+mod aside;
 mod body;
 mod content;
 mod erase;
@@ -18,7 +19,8 @@ mod rekey;
 mod transfers;
 mod upload;
 
-pub(super) use body::{blocking, forget_body};
+pub(super) use aside::blocking;
+pub(super) use body::forget_body;
 pub(super) use transfers::Transfers;
 
 pub use content::{FileContent, PART_BYTES};

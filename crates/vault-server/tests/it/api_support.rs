@@ -26,6 +26,7 @@ use vault_store::{
 };
 
 use super::crash_table::watched;
+use super::held_blobs::{Gate, HeldBlobs};
 use super::support::Answer;
 
 /// The time at which every test starts: 2027-01-15T08:00:00Z.
@@ -71,6 +72,8 @@ pub(crate) struct Api {
     pub(crate) store: Arc<SqliteStore>,
     pub(crate) vault: Arc<Vault>,
     pub(crate) integrity: RowIntegrity,
+    /// Where steps on bodies can be held.
+    pub(crate) gate: Arc<Gate>,
     client: reqwest::Client,
     stop: oneshot::Sender<()>,
     ended: tokio::task::JoinHandle<()>,
@@ -163,7 +166,12 @@ impl Api {
             checkpoint_file: Some(config.audit_checkpoint_file()),
             when_unavailable: WhenUnavailable::Refuse,
         });
-        let blobs = BlobDirectory::open(data_dir.path().join(FILES_DIRECTORY_NAME)).unwrap();
+        let directory = BlobDirectory::open(data_dir.path().join(FILES_DIRECTORY_NAME)).unwrap();
+        let gate = Arc::new(Gate::default());
+        let blobs = HeldBlobs {
+            directory,
+            gate: Arc::clone(&gate),
+        };
         let vault = Vault::new(VaultParts {
             audit: audit.unwrap(),
             store: watched(Arc::clone(&store) as Arc<dyn Store>),
@@ -194,6 +202,7 @@ impl Api {
             store,
             vault,
             integrity: RowIntegrity::new(root_keys),
+            gate,
             client: reqwest::Client::new(),
             stop,
             ended,

@@ -10,7 +10,7 @@ mod child;
 mod seen;
 mod watched;
 
-pub(crate) use watched::watched;
+pub(crate) use watched::{step, watched};
 
 use serde_json::Value;
 

@@ -83,3 +83,17 @@ pub(super) fn severity(error: &StoreError) -> Severity {
         _ => Severity::Refused,
     }
 }
+
+/// [`StoreError::is_refusal`].
+pub(crate) fn is_refusal(error: &StoreError) -> bool {
+    severity(error) == Severity::Refused && !is_want_of_memory(error)
+}
+
+/// The one refusal that can come after the log has been written.
+fn is_want_of_memory(error: &StoreError) -> bool {
+    matches!(
+        error,
+        StoreError::Unavailable { source: Some(Cause::Sqlite(code)), .. }
+            if code & 0xff == ffi::SQLITE_NOMEM
+    )
+}

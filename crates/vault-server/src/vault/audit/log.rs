@@ -27,6 +27,9 @@ use crate::vault::clock::Clock;
 /// Entries that wait for the recorder, and proxied calls in progress.
 pub const AUDIT_QUEUE_MAX: usize = 16_384;
 
+/// What became of a change set.
+pub(crate) type CommitOutcome = Result<Committed, StoreError>;
+
 /// What happens to a call that cannot be recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum WhenUnavailable {
@@ -125,15 +128,15 @@ impl AuditLog {
     pub(crate) async fn commit(
         &self,
         changes: ChangeSet,
-        settled: impl FnOnce() + Send + 'static,
-    ) -> Result<Committed, StoreError> {
+        settled: impl FnOnce(&CommitOutcome) + Send + 'static,
+    ) -> CommitOutcome {
         let subject = Subject::of(&changes);
         let Some(call) = current() else {
             let entry = self.of_the_server("server.change", subject.as_ref());
-            return self.finish(changes.with_audit(entry), |_| settled()).await;
+            return self.finish(changes.with_audit(entry), settled).await;
         };
         if !call.join() {
-            return self.finish(changes, |_| settled()).await;
+            return self.finish(changes, settled).await;
         }
         let version = subject.as_ref().and_then(|subject| subject.version);
         if let Some(subject) = subject {
@@ -143,9 +146,9 @@ impl AuditLog {
             }
         }
         let entry = call.entry(CallEnd::OK, version);
-        let joined = move |stored| {
-            settled();
-            call.joined(stored);
+        let joined = move |outcome: &CommitOutcome| {
+            settled(outcome);
+            call.joined(outcome.is_ok());
         };
         self.finish(changes.with_audit(entry), joined).await
     }
@@ -166,7 +169,8 @@ impl AuditLog {
         let entry = call.entry(end, None);
         let alone = ChangeSet::of_audit(vec![entry]);
         let joining = Arc::clone(call);
-        let committed = self.finish(alone, move |stored| joining.joined(stored));
+        let joined = move |outcome: &CommitOutcome| joining.joined(outcome.is_ok());
+        let committed = self.finish(alone, joined);
         if let Err(error) = committed.await {
             tracing::error!(%error, "a call could not be recorded");
             return self.refuse(call, end);
@@ -195,13 +199,13 @@ impl AuditLog {
     async fn finish(
         &self,
         changes: ChangeSet,
-        done: impl FnOnce(bool) + Send + 'static,
-    ) -> Result<Committed, StoreError> {
+        done: impl FnOnce(&CommitOutcome) + Send + 'static,
+    ) -> CommitOutcome {
         let store = Arc::clone(&self.store);
         // On its own: dropping a commit does not take it back.
         let commit = tokio::spawn(async move {
             let outcome = store.commit(changes).await;
-            done(outcome.is_ok());
+            done(&outcome);
             outcome
         });
         commit.await.unwrap_or(Err(StoreError::Unavailable {

@@ -6,7 +6,8 @@ use vault_store::rows::FileRow;
 use vault_store::{BlobReader, BlobStore};
 use zeroize::Zeroizing;
 
-use super::body::{BODY, blocking, body_error};
+use super::aside::blocking;
+use super::body::{BODY, body_error};
 use super::transfers::Transfer;
 use crate::vault::error::VaultError;
 

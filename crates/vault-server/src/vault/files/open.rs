@@ -7,7 +7,8 @@ use secrecy::SecretSlice;
 use vault_store::rows::{RecordKind, ShareRow};
 use vault_store::{FileRead, RecordId, ShareId, UtcMillis};
 
-use super::body::{BODY, blocking};
+use super::aside::blocking;
+use super::body::BODY;
 use super::content::{Body, open_body};
 use super::{FileContent, FileInfo, info};
 use crate::vault::Vault;

@@ -1,4 +1,6 @@
 //! Ends a share of a file and in the same step gives the file a new data key.
+//!
+//! Promise: when the caller goes away before the commit, the copy ends and nothing of it is left.
 
 use std::sync::Arc;
 
@@ -10,9 +12,11 @@ use vault_store::rows::{FileRow, Record};
 use vault_store::{ChangeSet, FileChange, RecordId, ShareId};
 use zeroize::Zeroizing;
 
-use super::body::{BODY, NewBody, SealedBody, blocking, body_error, surely_not_committed};
+use super::aside::{Awaited, blocking_while_awaited};
+use super::body::{BODY, NewBody, SealedBody, body_error};
 use super::content::{Body, PART_BYTES, open_body};
 use super::info;
+use super::transfers::Transfer;
 use crate::vault::Vault;
 use crate::vault::access::{self, Member};
 use crate::vault::error::{VaultError, made};
@@ -39,9 +43,12 @@ impl Vault {
         self.live_share(owner, Record::file(file_id), share_id)
             .await?;
         let ring = self.key_ring(owner).await?.ok_or(VaultError::KeysMissing)?;
-        let _transfer = self.uploads.begin(owner)?;
+        let transfer = Arc::new(self.uploads.begin(owner)?);
         let kek = self.unlock(owner, secret, &ring.protection).await?;
-        let attempt = || self.try_rekey_file(owner, file_id, share_id, &ring, &kek);
+        let attempt = || {
+            let place = (file_id, share_id);
+            self.try_rekey_file(owner, place, &ring, &kek, &transfer)
+        };
         let (old_body, version) = self.turns.retry((owner, file_id), attempt).await?;
         self.remove_body(old_body).await;
         Ok(version)
@@ -50,10 +57,10 @@ impl Vault {
     async fn try_rekey_file(
         &self,
         owner: Member,
-        file_id: RecordId,
-        share_id: ShareId,
+        (file_id, share_id): (RecordId, ShareId),
         ring: &CheckedRing,
         kek: &Kek,
+        transfer: &Arc<Transfer>,
     ) -> Result<(vault_store::BlobId, u64), VaultError> {
         let record = Record::file(file_id);
         let read = self.own_file(owner, file_id).await?;
@@ -71,7 +78,7 @@ impl Vault {
         let keys = ring.current()?;
         let wraps = wrap_to_all(owner, (record, version), &new_key, &keys, &recipients).await?;
         let sealed = self
-            .seal_again(owner, old.clone(), old_key, new_key)
+            .seal_again(owner, old.clone(), (old_key, new_key), transfer)
             .await?;
         let row = self.integrity.sign(FileRow {
             body: sealed.body,
@@ -90,12 +97,7 @@ impl Vault {
             wraps,
         });
         changes.push(deletion(&share).into());
-        if let Err(error) = self.commit(changes).await {
-            if surely_not_committed(&error) {
-                self.remove_body(sealed.body).await;
-            }
-            return Err(error.into());
-        }
+        self.commit_body(changes, sealed.unclaimed).await?;
         Ok((old.body, version))
     }
 
@@ -104,26 +106,28 @@ impl Vault {
         &self,
         owner: Member,
         old: FileRow,
-        old_key: DataKey,
-        new_key: DataKey,
+        (old_key, new_key): (DataKey, DataKey),
+        transfer: &Arc<Transfer>,
     ) -> Result<SealedBody, VaultError> {
         let place = |version| payload_place(owner, old.record(), version);
         let (old_place, new_place) = (place(old.content_version), place(old.content_version + 1));
-        let blobs = Arc::clone(&self.blobs);
-        blocking(move || {
+        let (blobs, transfer) = (Arc::clone(&self.blobs), Arc::clone(transfer));
+        blocking_while_awaited(move |awaited| {
             let opened = open_body(&*blobs, &old, &old_key, &old_place)?;
             let opened = opened.ok_or(VaultError::Tampered(BODY))?;
-            copy(opened, NewBody::begin(&*blobs, &new_key, &new_place)?)
+            let new = NewBody::begin(blobs, transfer, &new_key, &new_place)?;
+            copy(opened, new, awaited)
         })
         .await
     }
 }
 
 /// Copies part by part; nothing goes over that has not verified.
-fn copy(mut from: Body, mut to: NewBody) -> Result<SealedBody, VaultError> {
+fn copy(mut from: Body, mut to: NewBody, awaited: &Awaited) -> Result<SealedBody, VaultError> {
     let mut part = Zeroizing::new(vec![0; PART_BYTES]);
     let mut at = 0;
     loop {
+        awaited.check()?;
         let count = from.read_at(at, &mut part).map_err(body_error)?;
         if count == 0 {
             return to.finish();

@@ -2,6 +2,8 @@
 //!
 //! Name, type and wraps are made first, so that the data key is gone before the first byte
 //! comes. What was received is sealed on a blocking thread, a batch at a time.
+//!
+//! Promise: an upload that ends anyhow but as a file leaves nothing, without a restart.
 
 use std::sync::Arc;
 
@@ -13,7 +15,8 @@ use vault_store::rows::{FIRST_VERSION, FileRow, Record, WrapRow};
 use vault_store::{FileChange, RecordId};
 use zeroize::Zeroizing;
 
-use super::body::{NewBody, SealedBody, blocking, surely_not_committed};
+use super::aside::{Aside, blocking, blocking_while_awaited};
+use super::body::{NewBody, SealedBody};
 use super::transfers::Transfer;
 use super::{FileInfo, FileLabel};
 use crate::vault::Vault;
@@ -28,7 +31,8 @@ const BATCH_BYTES: usize = 256 * 1_024;
 /// The version of a new file's body.
 const FIRST_BODY: u64 = 1;
 
-/// A file on its way in. Dropping it leaves nothing.
+/// A file on its way in. Dropping it leaves nothing, and so does dropping what its calls return
+/// before that is done: it is removed in the background.
 pub struct Upload<'v> {
     vault: &'v Vault,
     owner: Member,
@@ -36,10 +40,10 @@ pub struct Upload<'v> {
     label: FileLabel,
     label_box: Vec<u8>,
     wraps: Vec<WrapRow>,
-    body: NewBody,
+    body: Aside<NewBody>,
     batch: Zeroizing<Vec<u8>>,
     received_bytes: u64,
-    _transfer: Transfer,
+    _transfer: Arc<Transfer>,
 }
 
 impl Vault {
@@ -57,7 +61,7 @@ impl Vault {
         let owner = access::member(caller)?;
         self.check_file_size(declared_bytes.unwrap_or_default())?;
         let ring = self.key_ring(owner).await?.ok_or(VaultError::KeysMissing)?;
-        let transfer = self.uploads.begin(owner)?;
+        let transfer = Arc::new(self.uploads.begin(owner)?);
         self.unlock(owner, secret, &ring.protection).await?;
         let file_id = Uuid::now_v7().into();
         let record = Record::file(file_id);
@@ -65,8 +69,9 @@ impl Vault {
         let data_key = DataKey::make().map_err(made)?;
         let label_box = payload::seal_label(&data_key, &place, &label.to_bytes());
         let wrap = Holder::owner(owner).wrap(&data_key, record, FIRST_BODY, &ring.current()?)?;
-        let blobs = Arc::clone(&self.blobs);
-        let body = blocking(move || NewBody::begin(&*blobs, &data_key, &place)).await?;
+        let (blobs, held) = (Arc::clone(&self.blobs), Arc::clone(&transfer));
+        let begin = move || NewBody::begin(blobs, held, &data_key, &place).map(Aside::new);
+        let body = blocking(begin).await?;
         Ok(Upload {
             vault: self,
             owner,
@@ -96,7 +101,10 @@ impl Upload<'_> {
     /// `FileTooLarge`, `FileStorage`; then nothing of the file is left.
     pub async fn write(mut self, mut bytes: &[u8]) -> Result<Self, VaultError> {
         self.received_bytes = self.received_bytes.saturating_add(bytes.len() as u64);
-        self.vault.check_file_size(self.received_bytes)?;
+        if let Err(refused) = self.vault.check_file_size(self.received_bytes) {
+            self.give_up().await?;
+            return Err(refused);
+        }
         while !bytes.is_empty() {
             let (now, later) = bytes.split_at(bytes.len().min(BATCH_BYTES - self.batch.len()));
             self.batch.extend_from_slice(now);
@@ -108,16 +116,26 @@ impl Upload<'_> {
         Ok(self)
     }
 
+    /// Removes what there is of it, before its caller hears of it.
+    async fn give_up(self) -> Result<(), VaultError> {
+        let body = self.body;
+        blocking(move || {
+            drop(body.into_inner());
+            Ok(())
+        })
+        .await
+    }
+
     async fn seal_batch(self) -> Result<Self, VaultError> {
         let Self {
-            mut body,
-            mut batch,
-            ..
+            body, mut batch, ..
         } = self;
         let (body, batch) = blocking(move || {
+            // Out of its wrapper: what fails is removed here.
+            let mut body = body.into_inner();
             body.write(&batch)?;
             batch.clear();
-            Ok((body, batch))
+            Ok((Aside::new(body), batch))
         })
         .await?;
         Ok(Self {
@@ -132,13 +150,16 @@ impl Upload<'_> {
     /// # Errors
     /// `FileStorage`, `Storage`; `Conflict` when the user was removed meanwhile.
     pub async fn finish(self) -> Result<FileInfo, VaultError> {
-        let (mut body, batch) = (self.body, self.batch);
-        let sealed = blocking(move || {
+        let (body, batch) = (self.body, self.batch);
+        let sealed = blocking_while_awaited(move |awaited| {
+            let mut body = body.into_inner();
             body.write(&batch)?;
+            awaited.check()?;
             body.finish()
         });
         let SealedBody {
             body,
+            unclaimed,
             sealed_bytes,
             sha256,
         } = sealed.await?;
@@ -158,15 +179,9 @@ impl Upload<'_> {
             mac: UNSIGNED,
         });
         let wraps = self.wraps;
-        // From here on a caller who goes away leaves either the file or a body for the sweep at
-        // the next start.
-        let committed = self.vault.commit(FileChange::Insert { row, wraps }).await;
-        if let Err(error) = committed {
-            if surely_not_committed(&error) {
-                self.vault.remove_body(body).await;
-            }
-            return Err(error.into());
-        }
+        // From here on a caller who goes away leaves the file or nothing.
+        let insert = FileChange::Insert { row, wraps };
+        self.vault.commit_body(insert, unclaimed).await?;
         Ok(FileInfo {
             file_id: self.file_id,
             owner: self.owner.user_id,

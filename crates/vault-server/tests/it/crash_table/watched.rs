@@ -76,6 +76,32 @@ pub(crate) fn watched(store: Arc<dyn Store>) -> Arc<dyn Store> {
     }
 }
 
+/// A step on a body, or in a child one to stand still at. Blocks.
+pub(crate) fn step<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    let Some(trap) = TRAP.get().filter(|trap| trap.springs()) else {
+        return work();
+    };
+    match trap.phase {
+        Phase::Before => stand(),
+        Phase::During => std::thread::scope(|scope| {
+            scope.spawn(work);
+            stand()
+        }),
+        Phase::After => {
+            let _unheard = work();
+            stand()
+        }
+    }
+}
+
+/// Tells the parent and waits for the end.
+fn stand() -> ! {
+    reached();
+    loop {
+        std::thread::park();
+    }
+}
+
 struct Watched {
     store: Arc<dyn Store>,
     trap: &'static Trap,
