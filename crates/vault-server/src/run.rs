@@ -15,7 +15,7 @@ use crate::stack::Services;
 use crate::vault::Vault;
 use crate::vault::authentication::ApiKeyAuthenticator;
 use crate::vault::bootstrap::{self, BootstrapError};
-use crate::vault::housekeeping::{HOUSEKEEPING_INTERVAL, Swept};
+use crate::vault::housekeeping::{HOUSEKEEPING_INTERVAL, Swept, Tidied};
 
 /// A reason why the server ended other than by a signal.
 #[derive(Debug, thiserror::Error)]
@@ -54,14 +54,25 @@ pub async fn run(config: Config) -> Result<(), RunError> {
         show(&mut io::stdout().lock(), text.as_bytes()).map_err(RunError::Output)?;
     }
     opened.complete().await?;
-    if let Err(error) = opened.vault.clear_after_crash().await {
-        // Files that cannot be read answer for themselves; everything else is served.
-        tracing::error!(%error, "what a crash left of files was not removed");
-    }
+    tidy_files(&opened.vault).await;
     let keeping = tokio::spawn(keep_house(Arc::clone(&opened.vault)));
     let ended = server.run(stopped).await;
     keeping.abort();
     Ok(ended?)
+}
+
+/// Tidies what was left of files.
+async fn tidy_files(vault: &Vault) {
+    match vault.clear_after_crash().await {
+        Ok(tidied) if tidied == Tidied::default() => {}
+        Ok(tidied) if tidied.set_aside > 0 => tracing::warn!(
+            ?tidied,
+            "bodies of files that the database does not know were moved to files/lost"
+        ),
+        Ok(tidied) => tracing::info!(?tidied, "tidied the bodies of files"),
+        // Files that cannot be read answer for themselves; everything else is served.
+        Err(error) => tracing::error!(%error, "the bodies of files were not tidied"),
+    }
 }
 
 /// Sweeps for as long as the server runs.

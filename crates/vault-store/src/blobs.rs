@@ -4,7 +4,7 @@
 //! for blocking threads.
 //!
 //! Promise: a body is there whole or not at all, and durable once [`BlobWriter::finish`] returns.
-//! A body never changes. What was begun and not finished leaves nothing behind but what
+//! A body never changes. One that is set aside is no body until it is taken back. What was begun and not finished leaves nothing behind but what
 //! [`BlobStore::remove_unfinished`] finds after a crash.
 //! Not here: which bodies are used (the rows of files say so), and what the bytes mean.
 
@@ -13,7 +13,7 @@ mod memory;
 
 use std::io::{self, Read, Seek, Write};
 
-use crate::ids::BlobId;
+use crate::ids::{BlobId, UtcMillis};
 
 pub use directory::BlobDirectory;
 pub use memory::MemoryBlobs;
@@ -51,6 +51,18 @@ pub trait BlobReader: Read + Seek + Send {
 /// The bodies there are, in no particular order.
 pub type Bodies<'a> = Box<dyn Iterator<Item = Result<BlobId, BlobError>> + Send + 'a>;
 
+/// Bodies that were set aside, and when, in no particular order.
+pub type LostBodies<'a> = Box<dyn Iterator<Item = Result<LostBody, BlobError>> + Send + 'a>;
+
+/// A body that was set aside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LostBody {
+    /// Its id.
+    pub body: BlobId,
+    /// When that was.
+    pub since: UtcMillis,
+}
+
 /// A place where bodies are kept.
 pub trait BlobStore: Send + Sync {
     /// Begins a new body.
@@ -64,8 +76,20 @@ pub trait BlobStore: Send + Sync {
 
     /// Every finished body. For a sweep at start: a body that no row names
     /// ([`FileStore::unused_bodies`](crate::FileStore::unused_bodies)) is of an upload that a
-    /// crash cut off.
+    /// crash cut off, or newer than the database.
     fn bodies(&self) -> Result<Bodies<'_>, BlobError>;
+
+    /// Sets a finished body aside, durably; whether there was one.
+    fn set_aside(&self, body: BlobId, now: UtcMillis) -> Result<bool, BlobError>;
+
+    /// Every body that was set aside.
+    fn lost(&self) -> Result<LostBodies<'_>, BlobError>;
+
+    /// Makes a body again of what was set aside, durably; whether there was one.
+    fn take_back(&self, body: BlobId) -> Result<bool, BlobError>;
+
+    /// Removes what was set aside, durably; whether there was one.
+    fn delete_lost(&self, body: BlobId) -> Result<bool, BlobError>;
 
     /// Removes what a crash left unfinished; how many. Only while nothing is being written.
     fn remove_unfinished(&self) -> Result<u64, BlobError>;

@@ -142,6 +142,7 @@ macro_rules! blob_conformance_suite {
             blobs::a_body_is_written_once,
             blobs::a_deleted_body_is_gone,
             blobs::all_bodies_are_listed,
+            blobs::a_body_set_aside_can_be_taken_back,
         }
     };
 }

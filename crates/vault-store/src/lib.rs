@@ -56,7 +56,10 @@ pub mod sqlite;
 mod store;
 
 pub use audit::{AuditHead, AuditSealer, SealedBlock};
-pub use blobs::{BlobDirectory, BlobError, BlobReader, BlobStore, BlobWriter, Bodies, MemoryBlobs};
+pub use blobs::{
+    BlobDirectory, BlobError, BlobReader, BlobStore, BlobWriter, Bodies, LostBodies, LostBody,
+    MemoryBlobs,
+};
 pub use change_set::{
     ApiKeyChange, Change, ChangeSet, Committed, CredentialChange, Expect, FileChange, PutValue,
     RecoveryChange, ReplaceWraps, ShareChange, TokenChange, WrapChange,

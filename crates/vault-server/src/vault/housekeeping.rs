@@ -1,20 +1,22 @@
 //! What is done without being asked: expired shares and tokens are erased, bodies of erased files
-//! removed, and at the start what a crash left.
+//! removed, and at the start the bodies of files are tidied.
 //!
 //! Promise: every round is bounded, and what is left over comes with the next. Nothing here
 //! decides who may read: what is expired is hidden from its very millisecond, swept or not.
 //! Not here: when a round is due (`run`).
 
-use std::sync::Arc;
+mod after_crash;
+
 use std::time::Duration;
 
-use tokio::sync::mpsc;
-use vault_store::{BlobId, BlobStore, ChangeSet, TokenChange};
+use vault_store::{ChangeSet, TokenChange};
 
 use super::Vault;
 use super::error::VaultError;
-use super::files::{blocking, forget_body};
+use super::files::forget_body;
 use super::shares::deletion;
+
+pub use after_crash::{LOST_KEPT, Tidied};
 
 /// Time between two rounds.
 pub const HOUSEKEEPING_INTERVAL: Duration = Duration::from_secs(60);
@@ -22,8 +24,6 @@ pub const HOUSEKEEPING_INTERVAL: Duration = Duration::from_secs(60);
 const BATCH: u32 = 100;
 /// Steps of one kind in a round.
 const BATCHES_MAX: usize = 100;
-/// Bodies that are looked up together at the start.
-const BODIES_BATCH: usize = 1_000;
 
 /// What a round did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -47,18 +47,6 @@ impl Vault {
             tokens: self.sweep_tokens().await?,
             bodies: self.sweep_erased_bodies().await?,
         })
-    }
-
-    /// Removes what a crash left of files: bodies that were never finished, finished ones that no
-    /// row has, and those of erased files. Only before anything is served.
-    ///
-    /// # Errors
-    /// Those of the stores.
-    pub async fn clear_after_crash(&self) -> Result<u64, VaultError> {
-        let blobs = Arc::clone(&self.blobs);
-        let unfinished = blocking(move || Ok(blobs.remove_unfinished()?)).await?;
-        let unused = self.remove_unused_bodies().await?;
-        Ok(unfinished + unused + self.sweep_erased_bodies().await?)
     }
 
     async fn sweep_shares(&self) -> Result<u64, VaultError> {
@@ -121,41 +109,4 @@ impl Vault {
         }
         Ok(swept)
     }
-
-    async fn remove_unused_bodies(&self) -> Result<u64, VaultError> {
-        let (found, mut batches) = mpsc::channel(1);
-        let blobs = Arc::clone(&self.blobs);
-        let listing = tokio::spawn(blocking(move || list_bodies(&*blobs, &found)));
-        let mut removed = 0;
-        while let Some(batch) = batches.recv().await {
-            let unused = self.store.unused_bodies(&batch).await?;
-            removed += unused.len() as u64;
-            let blobs = Arc::clone(&self.blobs);
-            let remove = move || {
-                let each = unused.into_iter().map(|body| blobs.delete(body));
-                each.collect::<Result<Vec<bool>, _>>()?;
-                Ok(())
-            };
-            blocking(remove).await?;
-        }
-        let listed = listing.await;
-        listed.unwrap_or(Err(VaultError::Internal("a task was cut off")))?;
-        Ok(removed)
-    }
-}
-
-/// Sends the finished bodies on, batch by batch. Blocks.
-fn list_bodies(blobs: &dyn BlobStore, found: &mpsc::Sender<Vec<BlobId>>) -> Result<(), VaultError> {
-    let mut batch = Vec::with_capacity(BODIES_BATCH);
-    for body in blobs.bodies()? {
-        batch.push(body?);
-        // Who does not listen any more has failed and says so.
-        if batch.len() == BODIES_BATCH && found.blocking_send(std::mem::take(&mut batch)).is_err() {
-            return Ok(());
-        }
-    }
-    if !batch.is_empty() {
-        let _nobody_listens = found.blocking_send(batch);
-    }
-    Ok(())
 }

@@ -4,10 +4,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::json;
-use vault_server::vault::housekeeping::Swept;
+use vault_server::vault::bootstrap::DATABASE_FILE_NAME;
+use vault_server::vault::housekeeping::{LOST_KEPT, Swept, Tidied};
 use vault_store::{FileChange, FileStore, Store};
 
-use super::api_files::{bodies, content, upload};
+use super::api_files::{bodies, content, raw, upload};
 use super::api_support::{Api, Calls, text};
 
 #[tokio::test]
@@ -78,8 +79,18 @@ async fn bodies_of_erased_files_are_removed() {
     assert_eq!(read.answer().await.status, 200);
 }
 
+/// Puts a finished body there that no row has; where it lies, and where once it was set aside.
+fn plant(api: &Api) -> (PathBuf, PathBuf) {
+    let orphan = uuid::Uuid::now_v7().simple().to_string();
+    let shard = api.files().join(&orphan[30..]);
+    std::fs::create_dir_all(&shard).unwrap();
+    let place = shard.join(&orphan);
+    std::fs::write(&place, b"whole").unwrap();
+    (place, api.files().join("lost").join(orphan))
+}
+
 #[tokio::test]
-async fn what_a_crash_left_is_removed_and_nothing_else() {
+async fn what_a_crash_left_is_removed_or_set_aside_and_nothing_else() {
     let api = Api::start().await;
     let owner = api.org_with_keys("owner").await;
     let kept = upload(&api, &owner, "f", content(10)).await;
@@ -87,13 +98,80 @@ async fn what_a_crash_left_is_removed_and_nothing_else() {
     let stray = uuid::Uuid::now_v7().simple().to_string();
     let unfinished: PathBuf = api.files().join("unfinished").join(&stray);
     std::fs::write(unfinished, b"half").unwrap();
-    let orphan = uuid::Uuid::now_v7().simple().to_string();
-    let shard = api.files().join(&orphan[30..]);
-    std::fs::create_dir_all(&shard).unwrap();
-    std::fs::write(shard.join(&orphan), b"whole").unwrap();
+    let (place, lost) = plant(&api);
     assert_eq!(bodies(&api).len(), 3);
-    assert_eq!(api.vault.clear_after_crash().await.unwrap(), 2);
+    let expected = Tidied {
+        unfinished: 1,
+        set_aside: 1,
+        ..Tidied::default()
+    };
+    assert_eq!(api.vault.clear_after_crash().await.unwrap(), expected);
+    assert!(!place.exists());
+    assert_eq!(std::fs::read(&lost).unwrap(), b"whole");
+
+    // It stays for as long as was said.
+    let almost = LOST_KEPT - Duration::from_millis(1);
+    api.clock.advance(almost);
+    let tidied = api.vault.clear_after_crash().await.unwrap();
+    assert_eq!(tidied, Tidied::default());
+    assert!(lost.exists());
+    api.clock.advance(Duration::from_millis(1));
+    let expected = Tidied {
+        given_up: 1,
+        ..Tidied::default()
+    };
+    assert_eq!(api.vault.clear_after_crash().await.unwrap(), expected);
     assert_eq!(bodies(&api), known);
     let read = api.get(&format!("/v1/files/{kept}")).both(&owner);
     assert_eq!(read.answer().await.status, 200);
+}
+
+#[tokio::test]
+async fn files_newer_than_a_database_put_back_are_there_once_theirs_is_back() {
+    let api = Api::start().await;
+    let (owner, root) = (api.org_with_keys("owner").await, api.root.clone());
+    let old = upload(&api, &owner, "old", content(10)).await;
+    let older = api.close().await;
+    let api = Api::serve_copy(older.path(), root.clone()).await;
+    let new = upload(&api, &owner, "new", content(200_000)).await;
+    let newer = api.close().await;
+    let path = |file: &str| format!("/v1/files/{file}");
+
+    // The older database beside the newer bodies.
+    let newest = std::fs::read(newer.path().join(DATABASE_FILE_NAME)).unwrap();
+    put_back(
+        &newer,
+        &std::fs::read(older.path().join(DATABASE_FILE_NAME)).unwrap(),
+    );
+    let api = Api::serve_copy(newer.path(), root.clone()).await;
+    let expected = Tidied {
+        set_aside: 1,
+        ..Tidied::default()
+    };
+    assert_eq!(api.vault.clear_after_crash().await.unwrap(), expected);
+    let read = api.get(&path(&old)).both(&owner).answer().await;
+    assert_eq!(read.status, 200);
+    let read = api.get(&path(&new)).both(&owner).answer().await;
+    read.is_problem(404, "not_found");
+    let mixed = api.close().await;
+
+    put_back(&mixed, &newest);
+    let api = Api::serve_copy(mixed.path(), root).await;
+    let expected = Tidied {
+        taken_back: 1,
+        ..Tidied::default()
+    };
+    assert_eq!(api.vault.clear_after_crash().await.unwrap(), expected);
+    let (status, _, read) = raw(&api, &owner, &path(&new), &[]).await;
+    assert_eq!(status, 200);
+    assert!(read == content(200_000));
+}
+
+fn put_back(directory: &tempfile::TempDir, database: &[u8]) {
+    let path = directory.path().join(DATABASE_FILE_NAME);
+    std::fs::write(path, database).unwrap();
+    for rest in ["-wal", "-shm"] {
+        let rest = format!("{DATABASE_FILE_NAME}{rest}");
+        let _absent = std::fs::remove_file(directory.path().join(rest));
+    }
 }

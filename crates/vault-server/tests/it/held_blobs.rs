@@ -5,7 +5,10 @@
 use std::io::{self, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 
-use vault_store::{BlobDirectory, BlobError, BlobId, BlobReader, BlobStore, BlobWriter, Bodies};
+use vault_store::{
+    BlobDirectory, BlobError, BlobId, BlobReader, BlobStore, BlobWriter, Bodies, LostBodies,
+    UtcMillis,
+};
 
 use super::crash_table::step;
 
@@ -100,6 +103,22 @@ impl BlobStore for HeldBlobs {
 
     fn bodies(&self) -> Result<Bodies<'_>, BlobError> {
         self.directory.bodies()
+    }
+
+    fn set_aside(&self, body: BlobId, now: UtcMillis) -> Result<bool, BlobError> {
+        self.directory.set_aside(body, now)
+    }
+
+    fn lost(&self) -> Result<LostBodies<'_>, BlobError> {
+        self.directory.lost()
+    }
+
+    fn take_back(&self, body: BlobId) -> Result<bool, BlobError> {
+        self.directory.take_back(body)
+    }
+
+    fn delete_lost(&self, body: BlobId) -> Result<bool, BlobError> {
+        self.directory.delete_lost(body)
     }
 
     fn remove_unfinished(&self) -> Result<u64, BlobError> {

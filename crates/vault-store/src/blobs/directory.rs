@@ -2,21 +2,24 @@
 //!
 //! A body is written under `unfinished/`, made durable there, renamed to its place under one of
 //! 256 subdirectories, and that subdirectory is made durable too. So a crash leaves a whole body
-//! or none. Files are for their owner alone; one process has the directory at a time.
+//! or none. What is set aside lies under `lost/` and keeps its name; its time of modification is
+//! when that happened. Files are for their owner alone; one process has the directory at a time.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use uuid::Uuid;
 
-use super::{BlobError, BlobReader, BlobStore, BlobWriter, Bodies};
-use crate::ids::BlobId;
+use super::{BlobError, BlobReader, BlobStore, BlobWriter, Bodies, LostBodies, LostBody};
+use crate::ids::{BlobId, UtcMillis};
 
 const DIRECTORY_MODE: u32 = 0o700;
 const FILE_MODE: u32 = 0o600;
 const UNFINISHED: &str = "unfinished";
+const LOST: &str = "lost";
 const LOCK: &str = "lock";
 
 /// Bodies in a directory.
@@ -61,6 +64,10 @@ impl BlobDirectory {
     fn place(&self, body: BlobId) -> PathBuf {
         self.shard(body).join(file_name(body))
     }
+
+    fn lost_place(&self, body: BlobId) -> PathBuf {
+        self.root.join(LOST).join(file_name(body))
+    }
 }
 
 fn file_name(body: BlobId) -> String {
@@ -78,6 +85,44 @@ fn make_directory(path: &Path) -> io::Result<()> {
         Some(parent) if !parent.as_os_str().is_empty() => sync_directory(parent),
         _ => sync_directory(Path::new(".")),
     }
+}
+
+/// Moves a body, durably; whether there was one.
+fn move_body(from: &Path, to: &Path) -> Result<bool, BlobError> {
+    match fs::rename(from, to) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(error.into()),
+    }
+    for directory in [to.parent(), from.parent()].into_iter().flatten() {
+        sync_directory(directory)?;
+    }
+    Ok(true)
+}
+
+/// Removes a body, durably; whether there was one.
+fn remove_body(path: &Path) -> Result<bool, BlobError> {
+    match fs::remove_file(path) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(error.into()),
+    }
+    path.parent().map_or(Ok(()), sync_directory)?;
+    Ok(true)
+}
+
+/// Notes in the file itself since when it is lost.
+fn note_time(path: &Path, now: UtcMillis) -> io::Result<()> {
+    let since = Duration::from_millis(u64::try_from(now.0).unwrap_or_default());
+    let file = File::open(path)?;
+    file.set_modified(UNIX_EPOCH + since)?;
+    file.sync_all()
+}
+
+/// Before 1970 is not when anything was lost.
+fn millis(time: SystemTime) -> UtcMillis {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    UtcMillis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
 fn sync_directory(path: &Path) -> io::Result<()> {
@@ -139,14 +184,37 @@ impl BlobStore for BlobDirectory {
     }
 
     fn delete(&self, body: BlobId) -> Result<bool, BlobError> {
-        match fs::remove_file(self.place(body)) {
-            Ok(()) => {
-                sync_directory(&self.shard(body))?;
-                Ok(true)
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-            Err(error) => Err(error.into()),
+        remove_body(&self.place(body))
+    }
+
+    fn set_aside(&self, body: BlobId, now: UtcMillis) -> Result<bool, BlobError> {
+        let place = self.place(body);
+        match note_time(&place, now) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            noted => noted?,
         }
+        make_directory(&self.root.join(LOST))?;
+        move_body(&place, &self.lost_place(body))
+    }
+
+    fn lost(&self) -> Result<LostBodies<'_>, BlobError> {
+        let bodies = bodies_in(&self.root.join(LOST))?;
+        Ok(Box::new(bodies.into_iter().map(|body| {
+            let since = fs::metadata(self.lost_place(body))?.modified()?;
+            Ok(LostBody {
+                body,
+                since: millis(since),
+            })
+        })))
+    }
+
+    fn take_back(&self, body: BlobId) -> Result<bool, BlobError> {
+        make_directory(&self.shard(body))?;
+        move_body(&self.lost_place(body), &self.place(body))
+    }
+
+    fn delete_lost(&self, body: BlobId) -> Result<bool, BlobError> {
+        remove_body(&self.lost_place(body))
     }
 
     fn bodies(&self) -> Result<Bodies<'_>, BlobError> {

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Cursor, Read, Seek, SeekFrom, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::{BlobError, BlobReader, BlobStore, BlobWriter, Bodies};
-use crate::ids::BlobId;
+use super::{BlobError, BlobReader, BlobStore, BlobWriter, Bodies, LostBodies, LostBody};
+use crate::ids::{BlobId, UtcMillis};
 
 /// Bodies in memory. It keeps nothing when it is dropped.
 #[derive(Debug, Default)]
@@ -17,6 +17,7 @@ pub struct MemoryBlobs {
 struct Inner {
     bodies: BTreeMap<BlobId, Arc<[u8]>>,
     unfinished: BTreeSet<BlobId>,
+    lost: BTreeMap<BlobId, (Arc<[u8]>, UtcMillis)>,
 }
 
 struct Unfinished {
@@ -64,6 +65,35 @@ impl BlobStore for MemoryBlobs {
     fn bodies(&self) -> Result<Bodies<'_>, BlobError> {
         let bodies: Vec<_> = lock(&self.inner).bodies.keys().copied().collect();
         Ok(Box::new(bodies.into_iter().map(Ok)))
+    }
+
+    fn set_aside(&self, body: BlobId, now: UtcMillis) -> Result<bool, BlobError> {
+        let mut inner = lock(&self.inner);
+        let bytes = inner.bodies.remove(&body);
+        let lost = bytes.map(|bytes| inner.lost.insert(body, (bytes, now)));
+        Ok(lost.is_some())
+    }
+
+    fn lost(&self) -> Result<LostBodies<'_>, BlobError> {
+        let inner = lock(&self.inner);
+        let lost = inner.lost.iter();
+        let lost = lost.map(|(body, (_, since))| LostBody {
+            body: *body,
+            since: *since,
+        });
+        let lost: Vec<_> = lost.collect();
+        Ok(Box::new(lost.into_iter().map(Ok)))
+    }
+
+    fn take_back(&self, body: BlobId) -> Result<bool, BlobError> {
+        let mut inner = lock(&self.inner);
+        let lost = inner.lost.remove(&body);
+        let back = lost.map(|(bytes, _)| inner.bodies.insert(body, bytes));
+        Ok(back.is_some())
+    }
+
+    fn delete_lost(&self, body: BlobId) -> Result<bool, BlobError> {
+        Ok(lock(&self.inner).lost.remove(&body).is_some())
     }
 
     fn remove_unfinished(&self) -> Result<u64, BlobError> {

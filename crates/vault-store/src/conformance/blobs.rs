@@ -4,8 +4,8 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use std::sync::Arc;
 
 use super::sample::blob_id;
-use crate::blobs::{BlobError, BlobStore};
-use crate::ids::BlobId;
+use crate::blobs::{BlobError, BlobStore, LostBody};
+use crate::ids::{BlobId, UtcMillis};
 
 /// What every promise here takes.
 pub type SharedBlobs = Arc<dyn BlobStore>;
@@ -122,4 +122,38 @@ pub async fn all_bodies_are_listed(blobs: SharedBlobs) {
     }
     bodies.sort();
     assert_eq!(all(&blobs), bodies);
+}
+
+/// Set aside it is no body, and nothing of it is lost until it is removed.
+pub async fn a_body_set_aside_can_be_taken_back(blobs: SharedBlobs) {
+    let (first, second) = (UtcMillis(1_800_000_000_000), UtcMillis(1_800_000_000_001));
+    write(&blobs, blob_id(1), b"one");
+    write(&blobs, blob_id(2), b"two");
+    write(&blobs, blob_id(3), b"three");
+    assert!(blobs.set_aside(blob_id(1), first).expect("moved"));
+    assert!(blobs.set_aside(blob_id(2), second).expect("moved"));
+    assert!(!blobs.set_aside(blob_id(1), second).expect("nothing to do"));
+    assert!(!blobs.set_aside(blob_id(4), second).expect("nothing to do"));
+    assert_eq!(read(&blobs, blob_id(1)), None);
+    assert_eq!(all(&blobs), [blob_id(3)]);
+    let lost = |body, since| LostBody { body, since };
+    assert_eq!(
+        all_lost(&blobs),
+        [lost(blob_id(1), first), lost(blob_id(2), second)]
+    );
+    assert!(blobs.take_back(blob_id(1)).expect("moved"));
+    assert!(!blobs.take_back(blob_id(1)).expect("nothing to do"));
+    assert_eq!(read(&blobs, blob_id(1)), Some(b"one".to_vec()));
+    assert!(!blobs.delete_lost(blob_id(1)).expect("a body again"));
+    assert!(blobs.delete_lost(blob_id(2)).expect("removed"));
+    assert!(!blobs.delete_lost(blob_id(2)).expect("nothing to do"));
+    assert_eq!(all_lost(&blobs), []);
+    assert_eq!(all(&blobs), [blob_id(1), blob_id(3)]);
+}
+
+fn all_lost(blobs: &SharedBlobs) -> Vec<LostBody> {
+    let lost = blobs.lost().expect("readable");
+    let mut lost: Vec<_> = lost.map(|body| body.expect("readable")).collect();
+    lost.sort_by_key(|lost| lost.body);
+    lost
 }

@@ -1,0 +1,167 @@
+//! Tidies the bodies of files, before anything is served.
+//!
+//! In: the bodies there are, and what the database says of them. Out: how many of which kind.
+//!
+//! Promise: a body that the database does not know is set aside and not removed, because the
+//! database may be the older of the two. Once a database names it, it is taken back. Removed is
+//! what was never finished, what the database says was erased, and what was aside for
+//! [`LOST_KEPT`].
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use vault_store::{BlobError, BlobId, BlobStore, LostBody, UtcMillis};
+
+use crate::vault::Vault;
+use crate::vault::error::VaultError;
+use crate::vault::files::blocking;
+
+/// How long a body that no database names can be taken back.
+pub const LOST_KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+/// Bodies that are looked up together.
+const BODIES_BATCH: usize = 1_000;
+
+/// What was done to bodies at a start.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tidied {
+    /// Removed: they were never finished.
+    pub unfinished: u64,
+    /// Removed: their files were erased.
+    pub erased: u64,
+    /// Bodies again: the database names them.
+    pub taken_back: u64,
+    /// Removed: they were aside for [`LOST_KEPT`].
+    pub given_up: u64,
+    /// Set aside: the database does not know them.
+    pub set_aside: u64,
+}
+
+/// What is to be done with bodies that were set aside.
+#[derive(Default)]
+struct Lost {
+    named: Vec<BlobId>,
+    old: Vec<BlobId>,
+}
+
+impl Vault {
+    /// Tidies what a crash, or another database, left of files. Only before anything is served.
+    ///
+    /// # Errors
+    /// Those of the stores; the next start starts over.
+    pub async fn clear_after_crash(&self) -> Result<Tidied, VaultError> {
+        let unfinished = self.with_blobs(|blobs| Ok(blobs.remove_unfinished()?));
+        let mut tidied = Tidied {
+            unfinished: unfinished.await?,
+            erased: self.sweep_erased_bodies().await?,
+            ..Tidied::default()
+        };
+        (tidied.taken_back, tidied.given_up) = self.sort_lost_bodies().await?;
+        tidied.set_aside = self.set_aside_unknown_bodies().await?;
+        Ok(tidied)
+    }
+
+    /// How many were taken back, and how many removed.
+    async fn sort_lost_bodies(&self) -> Result<(u64, u64), VaultError> {
+        let kept_ms = i64::try_from(LOST_KEPT.as_millis()).unwrap_or(i64::MAX);
+        let too_old = UtcMillis(self.clock.utc().0.saturating_sub(kept_ms));
+        let (mut batches, listing) = self.batches(|blobs, found| send(blobs.lost()?, found));
+        let (mut taken_back, mut given_up) = (0, 0);
+        while let Some(batch) = batches.recv().await {
+            let Lost { named, old } = self.sort(&batch, too_old).await?;
+            taken_back += named.len() as u64;
+            given_up += old.len() as u64;
+            let sort = move |blobs: &dyn BlobStore| {
+                for body in named {
+                    blobs.take_back(body)?;
+                }
+                for body in old {
+                    blobs.delete_lost(body)?;
+                }
+                Ok(())
+            };
+            self.with_blobs(sort).await?;
+        }
+        ended(listing).await?;
+        Ok((taken_back, given_up))
+    }
+
+    async fn sort(&self, batch: &[LostBody], too_old: UtcMillis) -> Result<Lost, VaultError> {
+        let bodies: Vec<_> = batch.iter().map(|lost| lost.body).collect();
+        let unknown = self.store.unused_bodies(&bodies).await?;
+        let mut sorted = Lost::default();
+        for lost in batch {
+            if !unknown.contains(&lost.body) {
+                sorted.named.push(lost.body);
+            } else if lost.since <= too_old {
+                sorted.old.push(lost.body);
+            }
+        }
+        Ok(sorted)
+    }
+
+    async fn set_aside_unknown_bodies(&self) -> Result<u64, VaultError> {
+        let now = self.clock.utc();
+        let (mut batches, listing) = self.batches(|blobs, found| send(blobs.bodies()?, found));
+        let mut set_aside = 0;
+        while let Some(batch) = batches.recv().await {
+            let unknown = self.store.unused_bodies(&batch).await?;
+            set_aside += unknown.len() as u64;
+            let move_away = move |blobs: &dyn BlobStore| {
+                for body in unknown {
+                    blobs.set_aside(body, now)?;
+                }
+                Ok(())
+            };
+            self.with_blobs(move_away).await?;
+        }
+        ended(listing).await?;
+        Ok(set_aside)
+    }
+
+    async fn with_blobs<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&dyn BlobStore) -> Result<T, VaultError> + Send + 'static,
+    ) -> Result<T, VaultError> {
+        let blobs = Arc::clone(&self.blobs);
+        blocking(move || work(&*blobs)).await
+    }
+
+    /// What `list` sends, while it lists.
+    fn batches<T: Send + 'static>(
+        &self,
+        list: impl FnOnce(&dyn BlobStore, &mpsc::Sender<Vec<T>>) -> Result<(), VaultError>
+        + Send
+        + 'static,
+    ) -> (mpsc::Receiver<Vec<T>>, JoinHandle<Result<(), VaultError>>) {
+        let (found, batches) = mpsc::channel(1);
+        let blobs = Arc::clone(&self.blobs);
+        let listing = tokio::spawn(blocking(move || list(&*blobs, &found)));
+        (batches, listing)
+    }
+}
+
+/// Sends what was found on, batch by batch. Blocks.
+fn send<T>(
+    bodies: impl Iterator<Item = Result<T, BlobError>>,
+    found: &mpsc::Sender<Vec<T>>,
+) -> Result<(), VaultError> {
+    let mut batch = Vec::with_capacity(BODIES_BATCH);
+    for body in bodies {
+        batch.push(body?);
+        // Who does not listen any more has failed and says so.
+        if batch.len() == BODIES_BATCH && found.blocking_send(std::mem::take(&mut batch)).is_err() {
+            return Ok(());
+        }
+    }
+    if !batch.is_empty() {
+        let _nobody_listens = found.blocking_send(batch);
+    }
+    Ok(())
+}
+
+async fn ended(listing: JoinHandle<Result<(), VaultError>>) -> Result<(), VaultError> {
+    let listed = listing.await;
+    listed.unwrap_or(Err(VaultError::Internal("a task was cut off")))
+}
