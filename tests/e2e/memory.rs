@@ -47,7 +47,7 @@ fn half_sent_documents_take_no_more_than_their_budget() {
     }
     let grown = most - before;
     assert!(grown < BODY_BUDGET_BYTES + SLACK_BYTES, "{grown} bytes");
-    // They did use the budget up: the next one is refused on its head alone.
+    // They did use up what one user may hold: the next one is refused on its head alone.
     let mut late = announce(&server, &api_key);
     let mut answer = vec![0; 1024];
     let length = late.read(&mut answer).unwrap();

@@ -286,7 +286,7 @@ struct LimitArgs {
     #[arg(long, env = "SEALGATE_API_BODY_BYTES_MAX", default_value_t = defaults::API_BODY_BYTES_MAX)]
     api_body_bytes_max: usize,
 
-    /// Bytes of API bodies in memory at once, all calls together.
+    /// Bytes of API bodies in memory at once, all calls together; one user can hold half of them.
     #[arg(long, env = "SEALGATE_COLLECTED_BYTES_MAX", default_value_t = defaults::COLLECTED_BYTES_MAX)]
     collected_bytes_max: usize,
 

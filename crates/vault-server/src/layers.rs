@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod authenticate;
 pub mod body;
+pub mod body_budget;
 pub mod check_head;
 pub mod collected_body;
 pub mod hide_headers;
@@ -14,7 +15,8 @@ pub mod secret_headers;
 pub mod trace;
 
 pub use authenticate::{AuthenticateError, Authenticator};
-pub use collected_body::{BodyBudget, CollectedBody, read_body};
+pub use body_budget::BodyBudget;
+pub use collected_body::{CollectedBody, read_body};
 pub use presented_key::PresentedKey;
 pub use request_id::RequestId;
 pub use secret_headers::{NewUserSecret, UserSecret};

@@ -74,7 +74,7 @@ impl Server {
             proxy: ProxySetup::new(&config, local_addr)?.with_vault(services.vault.clone()),
             peers: Arc::new(Peers::new(limits)),
             in_flight: LimitInFlightLayer::new(limits.requests_in_flight_max),
-            bodies: BodyBudget::new(limits.collected_bytes_max),
+            bodies: BodyBudget::new(limits.collected_bytes_max, limits.api_body_bytes_max),
             services,
             tls,
             stopping,

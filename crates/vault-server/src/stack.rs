@@ -26,6 +26,7 @@ use crate::layers::{Authenticator, BodyBudget, BoxFuture, Request, Response};
 use crate::problem::{PROBLEM_MEDIA_TYPE, Problem};
 use crate::proxy::{Door, is_for_the_door};
 use crate::vault::Vault;
+use crate::vault::principal::Principal;
 
 /// What the edge serves: who is recognised, and the routes behind it.
 #[derive(Clone)]
@@ -126,12 +127,14 @@ impl Service<Request> for Doors {
     }
 
     fn call(&mut self, request: Request) -> BoxFuture {
+        let caller = request.extensions().get::<Principal>().cloned();
+        let caller = caller.as_ref();
         if is_for_the_door(&request) {
-            return Box::pin(self.bodies.govern(self.door.pass(request)));
+            return Box::pin(self.bodies.govern(caller, self.door.pass(request)));
         }
         let pace = self.pace.clone();
         let paced = request.map(|body| Body::new(PacedBody::new(body, pace)));
-        let answer = self.bodies.govern(self.api.call(paced));
+        let answer = self.bodies.govern(caller, self.api.call(paced));
         Box::pin(async move {
             let Ok(response) = answer.await;
             Ok(finish(response))

@@ -51,7 +51,8 @@ pub mod defaults {
     pub const REQUESTS_IN_FLIGHT_MAX: usize = 4_096;
     /// Body of one API call that is collected in memory.
     pub const API_BODY_BYTES_MAX: usize = 2 * 1_024 * 1_024;
-    /// Bodies of API calls that are collected in memory at once, all together.
+    /// Bodies of API calls that are collected in memory at once, all together. Those of one user
+    /// can take half of it.
     pub const COLLECTED_BYTES_MAX: usize = 64 * 1_024 * 1_024;
     /// Body of one proxied request; streamed, never collected.
     pub const PROXY_BODY_BYTES_MAX: u64 = 16 * 1_024 * 1_024 * 1_024;

@@ -1,4 +1,5 @@
-//! Collects request bodies in memory, within a budget that all requests of a server share.
+//! Collects request bodies in memory, within a budget that all requests of a server share and
+//! of which one user has a part.
 //!
 //! In: a body. Out: a [`CollectedBody`], one buffer that is wiped when it is dropped. A declared
 //! length is taken from the budget before the first byte is read; without one the buffer grows,
@@ -9,63 +10,24 @@
 //! Not here: how many copies a handler makes; decoded documents are at most as large again.
 
 use std::fmt;
-use std::future::Future;
-use std::sync::Arc;
 
 use axum::body::Body;
 use http_body::Body as _;
 use http_body_util::{BodyExt, Limited};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use zeroize::Zeroizing;
 
 use super::body::body_problem;
-use crate::problem::{Code, Problem};
+use super::body_budget::{BodyShare, Purse};
+use crate::problem::Problem;
 
 /// First size of a buffer whose length is not declared, in bytes.
 const UNDECLARED_BYTES: usize = 4 * 1_024;
-
-tokio::task_local! {
-    static BUDGET: BodyBudget;
-}
-
-/// The memory that collected bodies may take together. Clones share it.
-#[derive(Debug, Clone)]
-pub struct BodyBudget {
-    bytes: Arc<Semaphore>,
-}
-
-impl BodyBudget {
-    /// A budget of `bytes_max` bytes.
-    #[must_use]
-    pub fn new(bytes_max: usize) -> Self {
-        Self {
-            bytes: Arc::new(Semaphore::new(bytes_max.min(Semaphore::MAX_PERMITS))),
-        }
-    }
-
-    /// Holds [`read_body`] to this budget within `work`, tasks that it spawns excluded.
-    pub fn govern<F: Future>(&self, work: F) -> impl Future<Output = F::Output> + use<F> {
-        BUDGET.scope(self.clone(), work)
-    }
-
-    fn take(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Problem> {
-        let permits = u32::try_from(bytes).ok();
-        permits
-            .and_then(|permits| Arc::clone(&self.bytes).try_acquire_many_owned(permits).ok())
-            .ok_or_else(|| {
-                Problem::new(
-                    Code::Overloaded,
-                    "The server holds as many request bodies in memory as it allows.",
-                )
-            })
-    }
-}
 
 /// A body in memory. Wiped when dropped; then its part of the budget is free again.
 pub struct CollectedBody {
     bytes: Zeroizing<Vec<u8>>,
     // Behind the bytes: fields are dropped in this order.
-    share: Option<OwnedSemaphorePermit>,
+    share: Option<BodyShare>,
 }
 
 impl CollectedBody {
@@ -76,8 +38,8 @@ impl CollectedBody {
     }
 
     /// Moves to a buffer of `bytes`, paid for while the old one still counts.
-    fn resize(&mut self, bytes: usize, budget: Option<&BodyBudget>) -> Result<(), Problem> {
-        let share = budget.map(|budget| budget.take(bytes)).transpose()?;
+    fn resize(&mut self, bytes: usize, purse: Option<&Purse>) -> Result<(), Problem> {
+        let share = purse.map(|purse| purse.take(bytes)).transpose()?;
         let mut larger = Zeroizing::new(Vec::<u8>::with_capacity(bytes));
         larger.extend_from_slice(&self.bytes);
         // In this order: the old bytes are gone before their share is.
@@ -110,15 +72,14 @@ pub async fn read_body(body: Body, bytes_max: usize) -> Result<CollectedBody, Pr
     if hint.lower() > bytes_max as u64 {
         return Err(Problem::from_status(http::StatusCode::PAYLOAD_TOO_LARGE));
     }
-    // There is none outside of a server.
-    let budget = BUDGET.try_with(Clone::clone).ok();
+    let purse = Purse::current();
     let mut collected = CollectedBody {
         bytes: Zeroizing::default(),
         share: None,
     };
     let declared = hint.exact().and_then(|bytes| usize::try_from(bytes).ok());
     if let Some(bytes) = declared.filter(|bytes| *bytes > 0) {
-        collected.resize(bytes, budget.as_ref())?;
+        collected.resize(bytes, purse.as_ref())?;
     }
     let mut body = Limited::new(body, bytes_max);
     while let Some(frame) = body.frame().await {
@@ -130,7 +91,7 @@ pub async fn read_body(body: Body, bytes_max: usize) -> Result<CollectedBody, Pr
         let room = collected.bytes.capacity();
         if needed > room {
             let wanted = (2 * room).max(UNDECLARED_BYTES).min(bytes_max).max(needed);
-            collected.resize(wanted, budget.as_ref())?;
+            collected.resize(wanted, purse.as_ref())?;
         }
         // Fits: a vector that grew by itself would leave its old bytes behind.
         collected.bytes.extend_from_slice(data);
@@ -141,6 +102,8 @@ pub async fn read_body(body: Body, bytes_max: usize) -> Result<CollectedBody, Pr
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::layers::BodyBudget;
+    use crate::problem::Code;
     use axum::body::Bytes;
     use http_body_util::channel::Channel;
 
@@ -180,8 +143,8 @@ mod tests {
 
     #[tokio::test]
     async fn bodies_share_one_budget_and_give_it_back() {
-        let budget = BodyBudget::new(10_000);
-        let read = |body: Body| budget.govern(read_body(body, 100_000));
+        let budget = BodyBudget::new(10_000, 10_000);
+        let read = |body: Body| budget.govern(None, read_body(body, 100_000));
         let held = read(Body::from(vec![b'x'; 8_000])).await.unwrap();
         let refused = read(Body::from(vec![b'x'; 8_000])).await.unwrap_err();
         assert_eq!(refused.code(), Code::Overloaded);
@@ -192,6 +155,6 @@ mod tests {
         drop(held);
         read(Body::from(vec![b'x'; 10_000])).await.unwrap();
         read(undeclared(3_000).await).await.unwrap();
-        assert_eq!(budget.bytes.available_permits(), 10_000);
+        read(Body::from(vec![b'x'; 10_000])).await.unwrap();
     }
 }

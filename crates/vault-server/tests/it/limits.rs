@@ -7,7 +7,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::sync::Semaphore;
 use vault_server::layers::read_body;
 
-use super::support::{Answer, KEY_A, PATIENCE, TestServer, read_to_end};
+use super::support::{Answer, KEY_A, KEY_B, PATIENCE, TestServer, read_to_end};
 use super::upstream::{read_exactly, read_head};
 
 const BODY_BYTES_MAX: usize = 1_000;
@@ -56,6 +56,63 @@ async fn bodies_over_the_bound_are_refused_declared_or_not() {
         let answer = read_head(&mut stream).await;
         assert!(answer.starts_with("HTTP/1.1 413 "), "{path}: {answer}");
     }
+}
+
+#[tokio::test]
+async fn a_user_who_announces_many_bodies_leaves_room_for_others() {
+    const BODIES: usize = 10;
+    let server = TestServer::start_with(
+        |c| {
+            c.limits.api_body_bytes_max = BODY_BYTES_MAX;
+            c.limits.collected_bytes_max = BODIES * BODY_BYTES_MAX;
+        },
+        routes(),
+    )
+    .await;
+    let announce = async |key: &str| {
+        let mut stream = server.connect().await;
+        let head = format!(
+            "POST /collected HTTP/1.1\r\nHost: a\r\nX-Api-Key: {key}\r\n\
+             Content-Length: {BODY_BYTES_MAX}\r\nExpect: 100-continue\r\n\r\n"
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let answer = read_head(&mut stream).await;
+        (stream, answer)
+    };
+    // Each waits for a byte that does not come.
+    let mut open = Vec::new();
+    for _ in 0..BODIES / 2 {
+        let (stream, answer) = announce(KEY_A).await;
+        assert!(answer.starts_with("HTTP/1.1 100 "), "{answer}");
+        open.push(stream);
+    }
+    let (_, refused) = announce(KEY_A).await;
+    assert!(refused.starts_with("HTTP/1.1 503 "), "{refused}");
+    let answer = server
+        .send("POST", "/collected", &[("X-Api-Key", KEY_A)], b"x")
+        .await;
+    answer.is_problem(503, "overloaded");
+    assert!(answer.header("retry-after").is_some());
+    let whole = vec![b'x'; BODY_BYTES_MAX];
+    for _ in 0..BODIES {
+        let answer = server
+            .send("POST", "/collected", &[("X-Api-Key", KEY_B)], &whole)
+            .await;
+        assert_eq!(answer.body, "1000");
+    }
+    // What they held is free once they are gone.
+    drop(open);
+    let accepted = async {
+        loop {
+            let answer = server
+                .send("POST", "/collected", &[("X-Api-Key", KEY_A)], &whole)
+                .await;
+            if answer.status == 200 {
+                break;
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, accepted).await.unwrap();
 }
 
 #[tokio::test]
