@@ -37,6 +37,7 @@ mod deadlines;
 mod floods;
 mod frames;
 mod framing;
+mod full_disk;
 mod futures_joined;
 mod health;
 mod held_blobs;
