@@ -6,8 +6,12 @@ use std::path::Path;
 use reqwest::{Method, RequestBuilder};
 use serde_json::json;
 
+use crate::api_files::content;
 use crate::api_recovery::{entrust, restore};
 use crate::api_support::{Api, Calls, TestUser, base64, text};
+
+/// Bytes of files here: a body of several writes.
+const FILE_BYTES: usize = 150_000;
 
 /// The secret that a rekey gives the owner. Made once, never used elsewhere.
 pub(crate) const NEXT_SECRET: &str = "correct horse battery staple of the crash table";
@@ -21,6 +25,8 @@ pub(crate) struct Scene {
     pub(crate) carol: TestUser,
     bobs_share: String,
     file: String,
+    /// Of the file, to Bob.
+    file_share: String,
     /// Staged by Bob, and the secret that it is under.
     restore: String,
     pub(crate) restored_secret: String,
@@ -97,7 +103,7 @@ impl Scene {
         entrust(&api, &owner, 1, &[&bob], 0).await;
         let (restore, restored_secret) = restore(&api, &owner, &bob).await;
         let body = json!({
-            "fileName": "old", "contentB64": base64(b"a file"), "contentType": "text/plain",
+            "fileName": "old", "contentB64": base64(&content(FILE_BYTES)), "contentType": "text/plain",
         });
         let stored = api
             .post("/v1/files")
@@ -106,6 +112,11 @@ impl Scene {
             .answer()
             .await;
         assert_eq!(stored.status, 201, "{stored:?}");
+        let file = text(&stored.json(), "fileId");
+        let body = json!({"recipientUserId": bob.user_id, "permission": "read"});
+        let call = api.post(&format!("/v1/files/{file}/shares")).both(&owner);
+        let shared = call.json(&body).answer().await;
+        assert_eq!(shared.status, 201, "{shared:?}");
         let root = api.root.clone();
         Self {
             template: api.close().await,
@@ -114,7 +125,8 @@ impl Scene {
             bob,
             carol,
             bobs_share,
-            file: text(&stored.json(), "fileId"),
+            file,
+            file_share: text(&shared.json(), "shareId"),
             restore,
             restored_secret,
         }
@@ -200,13 +212,21 @@ pub(crate) const FILES: &[Act] = &[
     Act::new("upload", |scene, site| {
         let call = site.call(Method::POST, "/v1/files").both(&scene.owner);
         call.json(&json!({
-            "fileName": "new", "contentB64": base64(b"content"), "contentType": "text/plain",
+            "fileName": "new", "contentB64": base64(&content(FILE_BYTES)),
+            "contentType": "text/plain",
         }))
     }),
     Act::new("share of a file", |scene, site| {
         let path = format!("/v1/files/{}/shares", scene.file);
         let call = site.call(Method::POST, &path).both(&scene.owner);
-        call.json(&json!({"recipientUserId": scene.bob.user_id, "permission": "read"}))
+        call.json(&json!({"recipientUserId": scene.carol.user_id, "permission": "read"}))
+    }),
+    Act::new("revoke of a file with a new data key", |scene, site| {
+        let path = format!(
+            "/v1/files/{}/shares/{}?rekey=true",
+            scene.file, scene.file_share
+        );
+        site.call(Method::DELETE, &path).both(&scene.owner)
     }),
     Act::new("delete of a file", |scene, site| {
         let path = format!("/v1/files/{}", scene.file);
