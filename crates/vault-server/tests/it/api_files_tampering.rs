@@ -4,8 +4,14 @@ use std::fs::OpenOptions;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
+use serde_json::json;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+
 use super::api_files::{bodies, content, upload};
-use super::api_support::{Api, Calls, TestUser};
+use super::api_support::{Api, Calls, TestUser, text};
+use super::frames;
+use super::support::PATIENCE;
 
 const CHUNK: usize = 16 * 1_024;
 const SEALED_CHUNK: u64 = CHUNK as u64 + 16;
@@ -199,4 +205,102 @@ async fn bodies_and_rows_of_two_files_cannot_be_exchanged() {
     }
     let read = api.get(&path).both(&user).answer().await;
     assert_eq!(read.status, 200, "{read:?}");
+}
+
+/// HTTP/2 has two ends of a stream, and a client can tell them apart.
+#[tokio::test]
+async fn over_http2_a_flipped_chunk_resets_the_stream_and_never_ends_it() {
+    let stored = stored().await;
+    let mut stream = TcpStream::connect(stored.api.address).await.unwrap();
+    let open = [frames::opening(), frames::window_update(0, 1 << 30)].concat();
+    stream.write_all(&open).await.unwrap();
+    let headers = [
+        ("x-api-key", stored.user.key.as_str()),
+        ("x-user-secret", &stored.user.secret),
+        ("accept", "application/octet-stream"),
+    ];
+    let mut number = 1;
+    let mut read = async || {
+        let request = [
+            frames::get_of(number, &stored.path, &headers),
+            frames::window_update(number, 1 << 30),
+        ];
+        stream.write_all(&request.concat()).await.unwrap();
+        let came = frames::read_stream(&mut stream, number);
+        let came = tokio::time::timeout(PATIENCE, came).await.unwrap();
+        number += 2;
+        came
+    };
+    for chunk in [0_u64, 1, 6, 7, 19] {
+        for within in [0, SEALED_CHUNK - 1] {
+            let at = PREFIX + chunk * SEALED_CHUNK + within;
+            flip(&stored.body, at);
+            let came = read().await;
+            flip(&stored.body, at);
+            assert!(came.reset.is_some(), "chunk {chunk} ended cleanly");
+            assert!(came.data.len() <= chunk as usize * CHUNK, "chunk {chunk}");
+            assert!(came.data == stored.bytes[..came.data.len()]);
+            // The connection goes on, and what is sound ends as it should.
+            let came = read().await;
+            assert!(came.reset.is_none() && came.data == stored.bytes);
+        }
+    }
+}
+
+/// Every body in the place of every other one: of another file, another user, another
+/// organisation, and of the same file before and after its rekey.
+#[tokio::test]
+async fn no_body_passes_for_another_one() {
+    let api = Api::start().await;
+    let alice = api.org_with_keys("a").await;
+    let bob = api.add_user(&alice.key, &alice.org_id, "bob", false).await;
+    api.generate(&bob).await;
+    let stranger = api.org_with_keys("other").await;
+    let mut files = Vec::new();
+    for user in [&alice, &alice, &bob, &stranger] {
+        let before = bodies(&api);
+        let id = upload(&api, user, "f", content(SIZE)).await;
+        let body = bodies(&api).into_iter().find(|body| !before.contains(body));
+        files.push((user, format!("/v1/files/{id}"), body.unwrap()));
+    }
+    // The first one gets another data key; its older body is kept to be played back.
+    let (_, path, body) = &files[0];
+    let (older, known) = (std::fs::read(body).unwrap(), bodies(&api));
+    let share = json!({"recipientUserId": bob.user_id, "permission": "read"});
+    let call = api.post(&format!("{path}/shares")).both(&alice);
+    let share = text(&call.json(&share).answer().await.json(), "shareId");
+    let call = api.delete(&format!("{path}/shares/{share}?rekey=true"));
+    assert_eq!(call.both(&alice).answer().await.status, 204);
+    let rekeyed = bodies(&api).into_iter().find(|body| !known.contains(body));
+    files[0].2 = rekeyed.unwrap();
+    // Two of them get another generation of keys.
+    for user in [&bob, &stranger] {
+        let rotated = api.post("/v1/keys/rotate").both(user).answer().await;
+        assert_eq!(rotated.status, 200, "{rotated:?}");
+    }
+
+    let sealed: Vec<_> = files.iter().map(|file| std::fs::read(&file.2)).collect();
+    let sealed: Vec<_> = sealed.into_iter().map(Result::unwrap).collect();
+    assert!(sealed.iter().all(|body| body.len() == older.len()));
+    for (at, (user, path, body)) in files.iter().enumerate() {
+        let others = sealed.iter().enumerate().filter(|(from, _)| *from != at);
+        let others = others.map(|(_, body)| body).chain([&older]);
+        for other in others {
+            std::fs::write(body, other).unwrap();
+            for accept in ["application/octet-stream", "application/json"] {
+                let call = api.get(path).both(user).header("Accept", accept);
+                call.answer().await.is_problem(400, "tampered");
+            }
+        }
+        // Chunks of another body behind one's own beginning.
+        let other = &sealed[(at + 1) % sealed.len()];
+        let cut = (PREFIX + SEALED_CHUNK) as usize;
+        let spliced = [&sealed[at][..cut], &other[cut..]].concat();
+        std::fs::write(body, spliced).unwrap();
+        let call = api.get(path).both(user).answer().await;
+        call.is_problem(400, "tampered");
+        std::fs::write(body, &sealed[at]).unwrap();
+        let read = api.get(path).both(user).answer().await;
+        assert_eq!(read.status, 200, "{read:?}");
+    }
 }

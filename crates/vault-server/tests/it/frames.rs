@@ -1,10 +1,13 @@
 //! HTTP/2 frames written by hand (RFC 9113 section 4, RFC 7541), for peers that no library plays.
 
+use tokio::io::{AsyncRead, AsyncReadExt};
+
 const DATA: u8 = 0;
 const HEADERS: u8 = 1;
 const RST_STREAM: u8 = 3;
 const SETTINGS: u8 = 4;
 const PING: u8 = 6;
+const GOAWAY: u8 = 7;
 const WINDOW_UPDATE: u8 = 8;
 const CONTINUATION: u8 = 9;
 
@@ -34,6 +37,54 @@ fn get_block() -> Vec<u8> {
 pub(crate) fn get(stream: u32, ends: bool) -> Vec<u8> {
     let flags = END_HEADERS | if ends { END_STREAM } else { 0 };
     frame(HEADERS, flags, stream, &get_block())
+}
+
+/// A whole `GET` of a path with headers.
+pub(crate) fn get_of(stream: u32, path: &str, headers: &[(&str, &str)]) -> Vec<u8> {
+    // `:method GET`, `:scheme http`, `:path` and `:authority` as literals of known names.
+    let mut block = vec![0x82, 0x86, 0x04];
+    block.extend(string(path));
+    block.extend([0x01, 1, b'a']);
+    for (name, value) in headers {
+        block.extend(literal(name, value));
+    }
+    frame(HEADERS, END_HEADERS | END_STREAM, stream, &block)
+}
+
+/// What came of one stream.
+#[derive(Debug, Default)]
+pub(crate) struct Came {
+    pub(crate) data: Vec<u8>,
+    /// Error code of the reset, if that was its end; otherwise it ended cleanly.
+    pub(crate) reset: Option<u32>,
+}
+
+/// Reads frames until this stream ends, however it does.
+pub(crate) async fn read_stream(from: &mut (impl AsyncRead + Unpin), stream: u32) -> Came {
+    let mut came = Came::default();
+    loop {
+        let mut head = [0; 9];
+        from.read_exact(&mut head).await.unwrap();
+        let [a, b, c, kind, flags, ..] = head;
+        let of = u32::from_be_bytes(head[5..].try_into().unwrap());
+        let mut payload = vec![0; u32::from_be_bytes([0, a, b, c]) as usize];
+        from.read_exact(&mut payload).await.unwrap();
+        assert_ne!(kind, GOAWAY, "the connection ends");
+        if of != stream {
+            continue;
+        }
+        match kind {
+            RST_STREAM => {
+                came.reset = Some(u32::from_be_bytes(payload.try_into().unwrap()));
+                return came;
+            }
+            DATA => came.data.extend(payload),
+            _ => {}
+        }
+        if matches!(kind, DATA | HEADERS) && flags & END_STREAM != 0 {
+            return came;
+        }
+    }
 }
 
 /// A head that is to be continued.
