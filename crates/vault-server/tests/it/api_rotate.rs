@@ -13,14 +13,14 @@ async fn rotate(api: &Api, user: &TestUser, query: &str) -> Answer {
     api.post(&path).both(user).answer().await
 }
 
-async fn rotated(api: &Api, user: &TestUser, query: &str) -> Value {
+pub(crate) async fn rotated(api: &Api, user: &TestUser, query: &str) -> Value {
     let done = rotate(api, user, query).await;
     assert_eq!(done.status, 200, "{done:?}");
     done.json()
 }
 
 /// Wraps of values to this user by generation of the user's key pair.
-fn wraps_of(api: &Api, user: &TestUser) -> Vec<(u32, i64)> {
+pub(crate) fn wraps_of(api: &Api, user: &TestUser) -> Vec<(u32, i64)> {
     let db = rusqlite::Connection::open(api.database()).unwrap();
     let sql = "SELECT recipient_generation, count(*) FROM wraps WHERE recipient = ?1 \
         GROUP BY 1 ORDER BY 1";

@@ -21,6 +21,7 @@ mod api_openapi;
 mod api_recovery;
 mod api_restart;
 mod api_rotate;
+mod api_rotate_all;
 mod api_scopes;
 mod api_shares;
 mod api_storage;
