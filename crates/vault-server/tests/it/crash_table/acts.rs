@@ -11,7 +11,7 @@ use crate::api_recovery::{entrust, restore};
 use crate::api_support::{Api, Calls, TestUser, base64, text};
 
 /// Bytes of files here: a body of several writes.
-const FILE_BYTES: usize = 150_000;
+const FILE_BYTES: usize = 80_000;
 
 /// The secret that a rekey gives the owner. Made once, never used elsewhere.
 pub(crate) const NEXT_SECRET: &str = "correct horse battery staple of the crash table";
