@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use axum::body::Body;
 use hardened_crypto::audit_chain::{self, Actor, ChainLink};
+use http::Response;
 use reqwest::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -12,6 +14,7 @@ use vault_store::{AuditStore, OrgId};
 use super::api_isolation::CALLS;
 use super::api_support::{Api, Calls, TestUser, base64, generated_secret, text};
 use super::support::PATIENCE;
+use super::upstream::TlsUpstream;
 
 const ABSENT: &str = "0190f5fe-7c00-7a00-8000-00000000abcd";
 
@@ -413,6 +416,50 @@ async fn secrets_stay_inside_while_the_log_cannot_be_written() {
         found,
         [("kv.read".to_owned(), "audit_unavailable".to_owned())]
     );
+}
+
+/// `--audit-unavailable serve`.
+#[tokio::test]
+async fn what_cannot_be_recorded_is_served_and_told_later_where_the_operator_says_so() {
+    let upstream = TlsUpstream::start(&["http/1.1"], |_| async {
+        Response::new(Body::from("from upstream"))
+    })
+    .await;
+    let api = Api::start_serving_unrecorded(upstream.ca_file.clone()).await;
+    let user = api.org_with_keys("a").await;
+    api.store_value(&user, "a", "value").await;
+    let before = chain(&api, org_of(&user)).await.len();
+    api.store.limit_pages(1);
+    let mut reads = 0;
+    // The last pages may have room for a few entries.
+    while chain(&api, org_of(&user)).await.len() == before + reads {
+        assert_eq!(api.read_value(&user, "a").await, "value");
+        reads += 1;
+        assert!(reads < 1_000, "there is always room");
+    }
+    for _ in 0..10 {
+        assert_eq!(api.read_value(&user, "a").await, "value");
+        let call = api.get("/").key(&user);
+        let call = call
+            .header("X-Target-URL", upstream.url("/"))
+            .answer()
+            .await;
+        assert_eq!((call.status, call.body.as_str()), (200, "from upstream"));
+        reads += 1;
+    }
+    // A change and its entry are one: neither is done without the other.
+    let body = json!({"valueB64": base64(&[b'x'; 100_000])});
+    let put = api.put("/v1/kv/a").key(&user).json(&body).answer().await;
+    put.is_problem(503, "storage_unavailable");
+    assert_eq!(api.read_value(&user, "a").await, "value");
+    reads += 1;
+    api.store.limit_pages(u32::MAX - 1);
+    let count = |links: &[ChainLink]| {
+        let read = |link: &&ChainLink| link.entry.event.action.as_str() == "kv.read";
+        links.iter().filter(read).count()
+    };
+    let links = chain_when(&api, org_of(&user), |links| count(links) >= reads).await;
+    assert_eq!(count(&links), reads, "each once");
 }
 
 #[tokio::test]

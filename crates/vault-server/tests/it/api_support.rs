@@ -116,7 +116,21 @@ impl Api {
         Self::make(limits, Some(ca_file)).await
     }
 
+    /// As [`Api::start_before`], and calls that cannot be recorded are served.
+    pub(crate) async fn start_serving_unrecorded(ca_file: PathBuf) -> Self {
+        let limits = VaultLimits::default();
+        Self::make_when(limits, Some(ca_file), WhenUnavailable::Serve).await
+    }
+
     async fn make(limits: VaultLimits, ca_file: Option<PathBuf>) -> Self {
+        Self::make_when(limits, ca_file, WhenUnavailable::Refuse).await
+    }
+
+    async fn make_when(
+        limits: VaultLimits,
+        ca_file: Option<PathBuf>,
+        when_unavailable: WhenUnavailable,
+    ) -> Self {
         let data_dir = tempfile::tempdir().unwrap();
         let shown = bootstrap::init(&Config::new(data_dir.path()))
             .await
@@ -132,7 +146,7 @@ impl Api {
             utc: AtomicI64::new(START),
             monotonic_ms: AtomicU64::new(0),
         });
-        Self::serve(data_dir, limits, clock, root, ca_file).await
+        Self::serve_when(data_dir, limits, clock, root, ca_file, when_unavailable).await
     }
 
     async fn serve(
@@ -141,6 +155,18 @@ impl Api {
         clock: Arc<ManualClock>,
         root: String,
         ca_file: Option<PathBuf>,
+    ) -> Self {
+        let refuse = WhenUnavailable::Refuse;
+        Self::serve_when(data_dir, limits, clock, root, ca_file, refuse).await
+    }
+
+    async fn serve_when(
+        data_dir: tempfile::TempDir,
+        limits: VaultLimits,
+        clock: Arc<ManualClock>,
+        root: String,
+        ca_file: Option<PathBuf>,
+        when_unavailable: WhenUnavailable,
     ) -> Self {
         let mut config = Config::new(data_dir.path());
         if ca_file.is_some() {
@@ -164,7 +190,7 @@ impl Api {
             root_keys: Arc::clone(&root_keys),
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             checkpoint_file: Some(config.audit_checkpoint_file()),
-            when_unavailable: WhenUnavailable::Refuse,
+            when_unavailable,
         });
         let directory = BlobDirectory::open(data_dir.path().join(FILES_DIRECTORY_NAME)).unwrap();
         let gate = Arc::new(Gate::default());

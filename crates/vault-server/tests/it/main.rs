@@ -6,6 +6,7 @@
 mod api_admin;
 mod api_attempts;
 mod api_audit;
+mod api_audit_checkpoints;
 mod api_audit_proxy;
 mod api_canary;
 mod api_credentials;
