@@ -74,7 +74,7 @@ impl From<&ScopeTexts> for ScopeDocument {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CreateApiKeyDocument {
     /// `read`, `write`, `GET`, `HEAD`, `OPTIONS`, `POST`, `PUT`, `PATCH`, `DELETE`; absent for all.
-    #[schema(min_items = 1)]
+    #[schema(min_items = 1, max_items = 9)]
     methods: Option<Vec<String>>,
     /// Prefixes of the names of values, each of 1 to 512 bytes.
     #[schema(min_items = 1, max_items = 32)]
@@ -144,6 +144,7 @@ impl From<&ApiKeyInfo> for ApiKeyDocument {
 #[into_params(parameter_in = Query)]
 pub struct ApiKeyListParameters {
     /// Only keys after the one with this public id.
+    #[param(pattern = "^[A-Za-z0-9_-]{8}$")]
     after: Option<String>,
     /// Keys in one page.
     #[param(minimum = 1, maximum = 1000, default = 100)]

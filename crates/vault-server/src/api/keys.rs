@@ -63,13 +63,13 @@ pub struct KeyStatusDocument {
     generation: Option<u32>,
     /// Kind of user secret that protects the private keys; absent without keys.
     #[serde(skip_serializing_if = "Option::is_none")]
-    protection: Option<ProtectionDocument>,
+    protection: Option<SecretFormDocument>,
 }
 
 /// Kinds of user secret.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub enum ProtectionDocument {
+pub enum SecretFormDocument {
     /// A generated secret of 256 random bits.
     Generated,
     /// A passphrase.
@@ -95,8 +95,8 @@ impl From<&KeyInfo> for KeyStatusDocument {
             fingerprint: Some(fingerprint(&info.public)),
             generation: Some(info.generation),
             protection: Some(match info.protection {
-                SecretForm::Generated => ProtectionDocument::Generated,
-                SecretForm::Passphrase => ProtectionDocument::Passphrase,
+                SecretForm::Generated => SecretFormDocument::Generated,
+                SecretForm::Passphrase => SecretFormDocument::Passphrase,
             }),
         }
     }

@@ -1,7 +1,11 @@
 //! The OpenAPI document: what the handlers say of themselves, and what holds for all of them.
 
+mod shapes;
+
+use axum::Router;
+use axum::body::Bytes;
 use axum::routing::get;
-use axum::{Json, Router};
+use http::header;
 use serde::Serialize;
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
@@ -101,8 +105,13 @@ pub(super) fn serve(mut document: Document) -> Router {
         ];
         operations.into_iter().flatten().for_each(complete);
     }
-    let document = Json(document);
-    Router::new().route(PATH, get(move || async move { document.clone() }))
+    let mut document =
+        serde_json::to_value(document).expect("texts, numbers and booleans are written as JSON");
+    shapes::add(&mut document);
+    let text = Bytes::from(document.to_string());
+    let answer =
+        move || async move { ([(header::CONTENT_TYPE, "application/json")], text.clone()) };
+    Router::new().route(PATH, get(answer))
 }
 
 /// Adds what every call answers, and the form of every error.

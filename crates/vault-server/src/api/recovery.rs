@@ -44,6 +44,7 @@ pub(super) fn routes() -> OpenApiRouter<ApiState> {
 #[into_params(parameter_in = Query)]
 pub struct RecoveryListParameters {
     /// Only entries after this id.
+    #[param(value_type = Option<Uuid>)]
     after: Option<String>,
     /// Entries in one page.
     #[param(minimum = 1, maximum = 1000, default = 100)]

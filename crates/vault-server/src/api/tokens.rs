@@ -43,21 +43,27 @@ pub(super) fn routes() -> OpenApiRouter<ApiState> {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CreateTokenDocument {
     /// How long it lives, 1 to 7776000 (90 days).
+    #[schema(minimum = 1, maximum = 7_776_000)]
     ttl_seconds: u64,
     /// Ids of credentials, own or shared to be used, that it may inject, at most 32.
     #[serde(default)]
+    #[schema(max_items = 32)]
     credentials: Vec<Uuid>,
     /// Prefixes of names of values that it may read, at most 32.
     #[serde(default)]
+    #[schema(max_items = 32)]
     kv: Vec<String>,
     /// Where requests may go; those of the credentials by default. At most 32.
     #[serde(default)]
+    #[schema(max_items = 32)]
     hosts: Vec<String>,
     /// Methods of requests, in capitals; all by default. At most 32.
     #[serde(default)]
+    #[schema(max_items = 32)]
     methods: Vec<String>,
     /// Prefixes of the paths of requests; all by default. At most 32.
     #[serde(default)]
+    #[schema(max_items = 32)]
     paths: Vec<String>,
 }
 

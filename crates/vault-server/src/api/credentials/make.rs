@@ -37,7 +37,7 @@ pub struct CreateCredentialDocument<'a> {
     host_pattern: String,
     /// The value: 1 to 8192 bytes without control characters and edge spaces.
     #[serde(borrow)]
-    #[schema(value_type = String)]
+    #[schema(value_type = String, max_length = 8192, pattern = r"^[^\u0000-\u0020\u007f]([^\u0000-\u001f\u007f]*[^\u0000-\u0020\u007f])?$")]
     value: SecretText<'a>,
     /// The header that carries it; `Authorization` by default.
     #[serde(default)]

@@ -23,6 +23,7 @@ const PATH: &str = "/v1/files";
 #[into_params(parameter_in = Query)]
 pub struct FileListParameters {
     /// Only files after this one.
+    #[param(value_type = Option<Uuid>)]
     after: Option<String>,
     /// Files in one page.
     #[param(minimum = 1, maximum = 1000, default = 100)]

@@ -29,11 +29,11 @@ use crate::vault::recovery::Restore;
 pub struct NewRestoreDocument<'a> {
     /// The restored keys sealed under a new secret, first half: 1 to 24576 bytes.
     #[serde(borrow)]
-    #[schema(value_type = String, content_encoding = "base64")]
+    #[schema(value_type = String, content_encoding = "base64", min_length = 4, max_length = 32_768)]
     encrypted_private_key_ecc_b64: Cow<'a, str>,
     /// The restored keys sealed under a new secret, second half: 1 to 24576 bytes.
     #[serde(borrow)]
-    #[schema(value_type = String, content_encoding = "base64")]
+    #[schema(value_type = String, content_encoding = "base64", min_length = 4, max_length = 32_768)]
     encrypted_private_key_kyber_b64: Cow<'a, str>,
     /// Whether an answer was needed. Told for the trustee's own records; nothing depends on it.
     #[allow(dead_code, reason = "accepted, and nothing depends on it")]

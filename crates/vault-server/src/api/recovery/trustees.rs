@@ -27,18 +27,18 @@ use crate::vault::recovery::{NewTrustee, Trustee};
 pub struct NewTrusteeDocument<'a> {
     /// What the owner's client sealed, first half: 1 to 24576 bytes, opaque to the server.
     #[serde(borrow)]
-    #[schema(value_type = String, content_encoding = "base64")]
+    #[schema(value_type = String, content_encoding = "base64", min_length = 4, max_length = 32_768)]
     encrypted_private_key_ecc_share_b64: Cow<'a, str>,
     /// What the owner's client sealed, second half: 1 to 24576 bytes, opaque to the server.
     #[serde(borrow)]
-    #[schema(value_type = String, content_encoding = "base64")]
+    #[schema(value_type = String, content_encoding = "base64", min_length = 4, max_length = 32_768)]
     encrypted_private_key_kyber_share_b64: Cow<'a, str>,
     /// Whether the answer to a question is needed to use the share.
     #[serde(default)]
     xor_applied: bool,
     /// The question: at most 256 bytes, readable by the trustee and on the server.
     #[serde(default, borrow)]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, format = "printable", max_length = 256)]
     xor_salt_hint: Option<Cow<'a, str>>,
     /// How long a restore by this trustee waits, counted from its staging: at most 90 days.
     #[serde(default)]

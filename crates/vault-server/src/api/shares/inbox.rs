@@ -64,6 +64,7 @@ impl<'a> From<&'a InboundShare> for InboundShareDocument<'a> {
 #[into_params(parameter_in = Query)]
 pub struct InboxParameters {
     /// Only shares after this one.
+    #[param(value_type = Option<Uuid>)]
     after: Option<String>,
     /// Shares in one page.
     #[param(minimum = 1, maximum = 1000, default = 100)]

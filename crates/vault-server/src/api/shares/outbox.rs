@@ -106,6 +106,7 @@ impl<'a> From<&'a Share> for ShareDocument<'a> {
 #[into_params(parameter_in = Query)]
 pub struct ShareListParameters {
     /// Only shares with recipients after this one.
+    #[param(value_type = Option<Uuid>)]
     after: Option<String>,
     /// Shares in one page.
     #[param(minimum = 1, maximum = 1000, default = 100)]
