@@ -44,6 +44,7 @@ mod futures_joined;
 mod health;
 mod held_blobs;
 mod hostile_store;
+mod http2_conformance;
 mod inbox_cost;
 mod isolation_table;
 mod keys;
