@@ -199,12 +199,17 @@ impl BlobStore for BlobDirectory {
 
     fn lost(&self) -> Result<LostBodies<'_>, BlobError> {
         let bodies = bodies_in(&self.root.join(LOST))?;
-        Ok(Box::new(bodies.into_iter().map(|body| {
-            let since = fs::metadata(self.lost_place(body))?.modified()?;
-            Ok(LostBody {
-                body,
-                since: millis(since),
-            })
+        Ok(Box::new(bodies.into_iter().filter_map(|body| {
+            let modified = fs::metadata(self.lost_place(body)).and_then(|file| file.modified());
+            match modified {
+                Ok(since) => Some(Ok(LostBody {
+                    body,
+                    since: millis(since),
+                })),
+                // The operator has just removed it.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+                Err(error) => Some(Err(error.into())),
+            }
         })))
     }
 
