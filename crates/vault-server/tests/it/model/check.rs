@@ -225,8 +225,8 @@ impl World<'_> {
     }
 
     async fn check_old_secret(&self, who: Who) -> Outcome {
-        let own = (0..NAMES.len()).map(|what| self.value_key(who, what));
-        let own = own.filter(|key| self.visible(key)).next_back();
+        let mut own = (0..NAMES.len()).map(|what| self.value_key(who, what));
+        let own = own.rfind(|key| self.visible(key));
         let (Some(old), Some(key)) = (&self.old_secrets[who], own) else {
             return Ok(());
         };
