@@ -5,7 +5,9 @@
 //!
 //! Promise: a path passes only if every reader of it, however it decodes and tidies up, comes to
 //! the same place below the prefix. So dot segments in any spelling, empty segments, escapes of
-//! escapes, broken escapes and control characters never pass a rule. Nothing is repaired: the
+//! escapes, broken escapes and control characters never pass a rule; nor do spellings with
+//! characters that compatibility normalisation (Unicode Standard Annex 15, form KC) or a best-fit
+//! code page turns into a dot, a separator or a percent sign. Nothing is repaired: the
 //! path that passed is sent byte for byte. Letters count in their case.
 //! Not here: the query, and targets without a rule, whose paths are the caller's own matter.
 
@@ -15,11 +17,6 @@ use crate::PathPrefixError;
 
 /// The longest prefix in bytes.
 pub const PATH_PREFIX_BYTES_MAX: usize = 1024;
-
-/// Characters that some readers turn into a dot: full-width, one-dot leader, ideographic stop.
-const DOTS: [char; 4] = ['.', '\u{ff0e}', '\u{2024}', '\u{3002}'];
-/// Characters that some readers turn into a separator, full-width ones included.
-const SEPARATORS: [char; 4] = ['/', '\\', '\u{ff0f}', '\u{ff3c}'];
 
 /// A path that can be read in one way only, taken apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,10 +84,60 @@ fn read_segment(segment: &str) -> Option<String> {
         return None;
     }
     let decoded = String::from_utf8(decode(segment.as_bytes())?).ok()?;
-    let unclear = decoded.chars().any(char::is_control)
-        || has_escape(decoded.as_bytes())
-        || decoded.split(SEPARATORS).any(is_dots);
+    let folded: String = decoded.chars().filter_map(fold).collect();
+    let vanishes = folded.is_empty() && !decoded.is_empty();
+    let unclear = vanishes
+        || decoded.chars().any(char::is_control)
+        || has_escape(&folded)
+        || folded.split(['/', '\\']).any(is_dots);
     (!unclear).then_some(decoded)
+}
+
+/// What some readers make of a character; `None` for one that they drop. Others stand for
+/// themselves: they cannot become part of a dot segment.
+fn fold(c: char) -> Option<char> {
+    let folded = match c {
+        // One to three dots, and stops of other scripts: each is dots to somebody.
+        '\u{2024}'..='\u{2026}'
+        | '\u{3002}'
+        | '\u{fe12}'
+        | '\u{fe19}'
+        | '\u{fe30}'
+        | '\u{fe52}'
+        | '\u{ff0e}'
+        | '\u{ff61}' => '.',
+        // Full-width, fraction, division, big, and the account-of signs with a solidus in them.
+        '\u{ff0f}' | '\u{2044}' | '\u{2215}' | '\u{29f8}' | '\u{2100}' | '\u{2101}'
+        | '\u{2105}' | '\u{2106}' => '/',
+        '\u{ff3c}' | '\u{fe68}' | '\u{2216}' | '\u{29f5}' | '\u{29f9}' => '\\',
+        '\u{ff05}' | '\u{fe6a}' | '\u{2052}' | '\u{66a}' => '%',
+        '\u{ff1b}' | '\u{fe54}' | '\u{fe14}' | '\u{37e}' => ';',
+        '\u{ff1f}' | '\u{fe56}' | '\u{fe16}' | '\u{2047}'..='\u{2049}' => '?',
+        '\u{ff03}' | '\u{fe5f}' => '#',
+        // Default-ignorable and format characters.
+        '\u{ad}'
+        | '\u{34f}'
+        | '\u{61c}'
+        | '\u{115f}'
+        | '\u{1160}'
+        | '\u{17b4}'
+        | '\u{17b5}'
+        | '\u{180b}'..='\u{180f}'
+        | '\u{200b}'..='\u{200f}'
+        | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}'
+        | '\u{3164}'
+        | '\u{fe00}'..='\u{fe0f}'
+        | '\u{feff}'
+        | '\u{ffa0}'
+        | '\u{fff0}'..='\u{fffb}'
+        | '\u{1bca0}'..='\u{1bca3}'
+        | '\u{1d173}'..='\u{1d17a}'
+        | '\u{e0000}'..='\u{e0fff}' => return None,
+        c if c.is_whitespace() => ' ',
+        c => c,
+    };
+    Some(folded)
 }
 
 /// Decodes escapes once (RFC 3986, section 2.1).
@@ -115,17 +162,24 @@ fn hex(digit: u8) -> Option<u8> {
     u8::try_from(value).ok()
 }
 
-/// Whether somebody who decodes once more would find something.
-fn has_escape(text: &[u8]) -> bool {
-    text.windows(3)
-        .any(|three| three[0] == b'%' && three[1..].iter().all(u8::is_ascii_hexdigit))
+/// Whether somebody who decodes once more would find something. Digits of other scripts are digits
+/// to those who normalise first.
+fn has_escape(text: &str) -> bool {
+    let mut pieces = text.split('%').skip(1);
+    pieces.any(|behind| {
+        let digit = |c: char| c.is_ascii_hexdigit() || !c.is_ascii();
+        let mut next = behind.chars();
+        let pair = [next.next(), next.next()];
+        pair.iter().all(|c| c.is_some_and(digit))
+    })
 }
 
 /// Whether a piece is a dot segment to somebody: parameters behind `;` are cut off by servlet
-/// containers, dots and spaces at the end by file systems.
+/// containers, what is behind `?` and `#` by those who decode first, dots and spaces at the end by
+/// file systems.
 fn is_dots(piece: &str) -> bool {
-    let name = piece.split(';').next().unwrap_or(piece);
-    !name.is_empty() && name.chars().all(|c| c == ' ' || DOTS.contains(&c))
+    let name = piece.split([';', '?', '#']).next().unwrap_or(piece);
+    !name.is_empty() && name.chars().all(|c| c == ' ' || c == '.')
 }
 
 #[cfg(test)]
@@ -209,6 +263,57 @@ mod tests {
             "v1/charges",
         ] {
             check("/v1/charges", path, false);
+        }
+    }
+
+    /// Every character with dots alone, a separator or a percent sign in its form KC, and those that
+    /// code pages or readers of names take for one.
+    #[test]
+    fn no_character_that_becomes_a_dot_a_separator_or_an_escape_passes() {
+        let escaped = |c: char| -> String {
+            let mut buffer = [0; 4];
+            let bytes = c.encode_utf8(&mut buffer).bytes();
+            bytes.map(|b| format!("%{b:02X}")).collect()
+        };
+        let refused = |path: String| check("/v1/charges", &path, false);
+        let dots =
+            "\u{2024}\u{2025}\u{2026}\u{3002}\u{fe12}\u{fe19}\u{fe30}\u{fe52}\u{ff0e}\u{ff61}";
+        for dot in dots.chars().map(escaped) {
+            refused(format!("/v1/charges/{dot}/payouts"));
+            refused(format!("/v1/charges/{dot}{dot}/payouts"));
+            refused(format!("/v1/charges/.{dot}/payouts"));
+            refused(format!("/v1/charges/%2E{dot}%EF%BC%9Bx/payouts"));
+            check("/v1/charges", &format!("/v1/charges/a{dot}b"), true);
+        }
+        let separators = "\u{ff0f}\u{2044}\u{2215}\u{29f8}\u{ff3c}\u{fe68}\u{2216}\u{29f5}\u{29f9}";
+        for separator in separators.chars().map(escaped) {
+            refused(format!("/v1/charges/a{separator}..{separator}payouts"));
+            refused(format!("/v1/charges/..{separator}payouts"));
+            refused(format!("/v1/charges/a{separator}%EF%BC%8E."));
+            refused(format!("/v1{separator}charges"));
+        }
+        // a/c, a/s, c/o, c/u.
+        for sign in "\u{2100}\u{2101}\u{2105}\u{2106}".chars().map(escaped) {
+            refused(format!("/v1/charges/{sign}/../x"));
+            check("/v1/charges", &format!("/v1/charges/{sign}"), true);
+        }
+        for percent in "%\u{ff05}\u{fe6a}".chars().map(escaped) {
+            refused(format!("/v1/charges/{percent}2e{percent}2e/payouts"));
+            let two = escaped('\u{ff12}');
+            refused(format!("/v1/charges/{percent}{two}e{percent}2E/payouts"));
+            check("/v1/charges", &format!("/v1/charges/100{percent}"), true);
+        }
+        for cut in ";?#\u{ff1b}\u{fe54}\u{37e}\u{ff1f}\u{fe56}\u{2047}\u{ff03}\u{fe5f}".chars() {
+            refused(format!("/v1/charges/..{}x/payouts", escaped(cut)));
+        }
+        for dropped in "\u{ad}\u{200b}\u{200d}\u{2060}\u{feff}\u{fe0f}\u{180e}\u{e0001}".chars() {
+            let dropped = escaped(dropped);
+            refused(format!("/v1/charges/.{dropped}./payouts"));
+            refused(format!("/v1/charges/{dropped}../payouts"));
+            check("/v1/charges", &format!("/v1/charges/a{dropped}b"), true);
+        }
+        for space in "\u{a0}\u{2003}\u{3000}".chars().map(escaped) {
+            refused(format!("/v1/charges/..{space}/payouts"));
         }
     }
 
