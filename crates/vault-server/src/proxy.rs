@@ -26,6 +26,7 @@
 
 mod account;
 pub mod base_url;
+mod bound_connection;
 mod continue_gate;
 pub mod control;
 mod decide;

@@ -1,6 +1,7 @@
 //! Idle upstream connections of one worker.
 //!
-//! Keyed by organisation and origin: no connection serves two tenants or two origins. The last
+//! Keyed by organisation and origin: no connection serves two tenants or two origins, and one that
+//! the upstream has tied to a user serves nobody else. The last
 //! one given back is the first one taken, so that few stay busy and the rest age out. HTTP/2
 //! connections are shared by the requests of one key.
 //!
@@ -61,6 +62,7 @@ pub(crate) struct Lease {
     pub(crate) sender: Sender,
     key: PoolKey,
     pool: Pool,
+    is_bound: bool,
 }
 
 impl Pool {
@@ -91,6 +93,7 @@ impl Pool {
             sender,
             key,
             pool: self.clone(),
+            is_bound: false,
         }
     }
 
@@ -140,12 +143,25 @@ impl Idle {
 }
 
 impl Lease {
+    /// The upstream has tied the connection to whoever uses it now: nobody else shall.
+    pub(crate) fn bind(&mut self) {
+        self.is_bound = true;
+    }
+
     /// Returns the connection once it can carry another request. HTTP/2 needs no return.
     pub(crate) fn give_back(self) {
-        let Self { sender, key, pool } = self;
+        let Self {
+            sender,
+            key,
+            pool,
+            is_bound,
+        } = self;
         let Sender::Http1(mut sender) = sender else {
             return;
         };
+        if is_bound {
+            return;
+        }
         if sender.is_ready() {
             pool.lock().put(key, Sender::Http1(sender));
             return;

@@ -21,6 +21,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
 use vault_store::OrgId;
 
+use super::bound_connection::{is_bound_by_answer, is_bound_by_request};
 use super::pool::{Lease, Pool, PoolKey, Sender};
 use super::setup::ProxySetup;
 use super::streaming::UpBody;
@@ -100,6 +101,7 @@ impl Upstream {
         outbound: OutboundRequest<UpBody>,
     ) -> Result<(Response<Incoming>, Lease), UpstreamError> {
         let (target, mut request) = outbound.into_parts();
+        let is_bound = is_bound_by_request(request.headers());
         let key = PoolKey {
             org_id,
             origin: target.origin(),
@@ -111,7 +113,7 @@ impl Upstream {
                 break;
             };
             match exchange(&mut lease.sender, &target, request).await {
-                Ok(response) => return answered(response, lease),
+                Ok(response) => return answered(response, lease, is_bound),
                 Err(mut failed) => match failed.take_message() {
                     Some(untouched) => request = untouched,
                     None => return Err(failed.into_error().into()),
@@ -123,7 +125,7 @@ impl Upstream {
             .await?;
         let mut lease = self.pool.adopt(key, sender);
         match exchange(&mut lease.sender, &target, request).await {
-            Ok(response) => answered(response, lease),
+            Ok(response) => answered(response, lease, is_bound),
             Err(failed) => Err(failed.into_error().into()),
         }
     }
@@ -136,6 +138,7 @@ impl Upstream {
         outbound: OutboundRequest<UpBody>,
     ) -> Result<(Response<Incoming>, Lease), UpstreamError> {
         let (target, mut request) = outbound.into_parts();
+        let is_bound = is_bound_by_request(request.headers());
         name_websocket(request.headers_mut());
         let sender = self
             .connect(org_id, &target, &self.tls.for_target(&target).http1)
@@ -148,6 +151,9 @@ impl Upstream {
         let sent = exchange(&mut lease.sender, &target, request).await;
         let response = sent.map_err(TrySendError::into_error)?;
         check_framing(response.headers())?;
+        if is_bound || is_bound_by_answer(response.headers()) {
+            lease.bind();
+        }
         Ok((response, lease))
     }
 
@@ -176,12 +182,16 @@ impl Upstream {
 
 fn answered(
     response: Response<Incoming>,
-    lease: Lease,
+    mut lease: Lease,
+    is_bound: bool,
 ) -> Result<(Response<Incoming>, Lease), UpstreamError> {
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
         return Err(UpstreamError::Switched);
     }
     check_framing(response.headers())?;
+    if is_bound || is_bound_by_answer(response.headers()) {
+        lease.bind();
+    }
     Ok((response, lease))
 }
 
