@@ -24,7 +24,8 @@ use super::output::{next_link, no_content, secret_json};
 use super::utc::{self, Utc};
 use super::{ApiState, read_json};
 use crate::problem::{Code, Problem};
-use crate::vault::api_keys::{ApiKeyInfo, KeyLimits, KeysOf, NewApiKey};
+use crate::vault::api_keys::{ApiKeyInfo, Ends, KeyLimits, KeysOf, NewApiKey};
+use crate::vault::error::{Invalid, VaultError};
 use crate::vault::principal::Principal;
 use crate::vault::scope::{SCOPE_BYTES_MAX, ScopeTexts};
 
@@ -252,11 +253,15 @@ pub struct RotateApiKeyDocument {
     #[serde(default)]
     #[schema(minimum = 0, maximum = 604_800, default = 0)]
     grace_seconds: u32,
+    /// Whether keys with a scope and access tokens end too. Everything ends at once then, so it goes
+    /// without a grace: for a key that somebody else may have had.
+    #[serde(default)]
+    end_everything: bool,
 }
 
 /// Gives a user a new API key in place of the old ones, which end now or after the grace.
 ///
-/// Keys with a scope stay. Only admins of the organisation may, with an API key that has neither
+/// Keys with a scope and access tokens stay, unless `endEverything` is set. Only admins of the organisation may, with an API key that has neither
 /// scope nor expiry.
 #[utoipa::path(
     post, path = "/admin/orgs/{orgId}/users/{userId}/apikey/rotate", operation_id = "rotateApiKey", tag = "admin",
@@ -286,9 +291,15 @@ async fn rotate(
 ) -> Result<Response, Problem> {
     let body = read_json(&headers, body).await?;
     let document: RotateApiKeyDocument = json(body.as_bytes())?;
-    let grace = Duration::from_secs(document.grace_seconds.into());
+    let ends = match (document.end_everything, document.grace_seconds) {
+        (true, 0) => Ends::Everything,
+        (true, _) => return Err(VaultError::Invalid(Invalid::Grace).into()),
+        (false, seconds) => Ends::UnscopedKeys {
+            grace: Duration::from_secs(seconds.into()),
+        },
+    };
     let vault = &state.vault;
-    let made = vault.rotate_api_key(&caller, org_id.into(), user_id.into(), grace);
+    let made = vault.rotate_api_key(&caller, org_id.into(), user_id.into(), ends);
     new_key_answer(&made.await?)
 }
 

@@ -12,7 +12,8 @@ use std::time::Duration;
 use secrecy::SecretString;
 use vault_store::rows::{ApiKeyOwner, ApiKeyRow, ApiKeyScopeRow, FIRST_VERSION};
 use vault_store::{
-    ApiKeyChange, ApiKeyDetail, Change, ChangeSet, KeyId, OrgId, Page, UserId, UtcMillis,
+    ApiKeyChange, ApiKeyDetail, Change, ChangeSet, KeyId, OrgId, Page, TokenChange, UserId,
+    UtcMillis,
 };
 
 use super::Vault;
@@ -108,6 +109,19 @@ pub struct NewApiKey {
     pub scope: ScopeTexts,
 }
 
+/// What ends when a user is given a new API key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ends {
+    /// The keys that do all that their user may: a planned rotation, in which scoped keys and
+    /// access tokens, given to programs, go on working.
+    UnscopedKeys {
+        /// For how long the old ones go on working.
+        grace: Duration,
+    },
+    /// Every key and every access token, at once: whoever had a key may have made more of them.
+    Everything,
+}
+
 impl Vault {
     /// Makes a further API key.
     ///
@@ -183,41 +197,50 @@ impl Vault {
         self.turns.retry(whose, attempt).await
     }
 
-    /// Replaces a user's API keys without a scope by a new one. The old ones end now, or after
-    /// `grace`; scoped keys stay.
+    /// Replaces a user's API keys by a new one: those without a scope, which end now or after a
+    /// grace, or every key and every access token, now.
     ///
     /// # Errors
     /// `Forbidden` for everybody but admins of the organisation; `NotFound`; `OutOfScope` for an
     /// API key that has a scope or an end, since the new one has none; `Invalid` for a
-    /// grace over [`API_KEY_GRACE_MAX`]; `TooManyApiKeys`; `Conflict` when others were faster
+    /// grace over [`API_KEY_GRACE_MAX`], and for one where everything ends; `TooManyApiKeys`; `Conflict` when others were faster
     /// many times.
     pub async fn rotate_api_key(
         &self,
         caller: &Principal,
         org_id: OrgId,
         user_id: UserId,
-        grace: Duration,
+        ends: Ends,
     ) -> Result<NewApiKey, VaultError> {
         access::admin(caller, org_id)?;
         access::unlimited(caller)?;
-        if grace > API_KEY_GRACE_MAX {
+        if matches!(ends, Ends::UnscopedKeys { grace } if grace > API_KEY_GRACE_MAX) {
             return Err(VaultError::Invalid(Invalid::Grace));
         }
         self.judge_again(caller).await?;
         let whose = Member { org_id, user_id };
-        let attempt = || self.try_rotate(whose, grace);
+        let attempt = || self.try_rotate(whose, ends);
         self.turns.retry(whose, attempt).await
     }
 
-    async fn try_rotate(&self, whose: Member, grace: Duration) -> Result<NewApiKey, VaultError> {
+    async fn try_rotate(&self, whose: Member, ends: Ends) -> Result<NewApiKey, VaultError> {
         self.user_row(whose).await?;
         let now = self.clock.utc();
-        let until = after(now, grace);
         let (mut changes, kept) = self.without_expired(whose, now).await?;
         for ApiKeyDetail { key, scope, .. } in kept {
-            if scope.is_none() {
-                changes.push(self.ended(key, until, now));
+            match ends {
+                Ends::Everything => changes.push(erased(&key)),
+                Ends::UnscopedKeys { grace } if scope.is_none() => {
+                    changes.push(self.ended(key, after(now, grace), now));
+                }
+                Ends::UnscopedKeys { .. } => {}
             }
+        }
+        if ends == Ends::Everything {
+            changes.push(Change::Token(TokenChange::DeleteAll {
+                org_id: whose.org_id,
+                user_id: whose.user_id,
+            }));
         }
         self.insert_key(whose, changes, &KeyLimits::default()).await
     }

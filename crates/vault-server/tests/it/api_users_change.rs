@@ -432,3 +432,63 @@ async fn rights_that_went_while_the_body_came_are_gone() {
         assert_eq!(changed.status, 200);
     }
 }
+
+#[tokio::test]
+async fn a_rotation_leaves_what_programs_hold_unless_everything_is_to_end() {
+    let api = Api::start().await;
+    let admin = api.org("a").await;
+    let mut user = api.add_user(&admin.key, &admin.org_id, "u", false).await;
+    api.generate(&user).await;
+    api.store_value(&user, "a", "value").await;
+    let narrow = api.post("/v1/apikeys").key(&user);
+    let narrow = narrow.json(&json!({"kv": ["a"]})).answer().await;
+    let narrow = text(&narrow.json(), "apiKey");
+    let body = json!({"ttlSeconds": 3_600, "kv": ["a"]});
+    let made = api.post("/v1/tokens").both(&user).json(&body);
+    let token = text(&made.answer().await.json(), "token");
+    let reads = async |key: &str| {
+        let call = api.get("/v1/kv/a").header("X-Api-Key", key);
+        call.header("X-User-Secret", &user.secret)
+            .answer()
+            .await
+            .status
+    };
+    let made = rotate(&api, &admin, &user, json!({})).await;
+    assert_eq!(made.status, 200, "{made:?}");
+    let next = text(&made.json(), "apiKey");
+    assert_eq!(reads(&user.key).await, 401);
+    for key in [&next, &narrow, &token] {
+        assert_eq!(reads(key).await, 200);
+    }
+    // With a grace there is nothing that could end at once.
+    let both = json!({"endEverything": true, "graceSeconds": 1});
+    let refused = rotate(&api, &admin, &user, both).await;
+    refused.is_problem(400, "malformed_request");
+    let made = rotate(&api, &admin, &user, json!({"endEverything": true})).await;
+    assert_eq!(made.status, 200, "{made:?}");
+    for key in [&next, &narrow, &token] {
+        assert_eq!(reads(key).await, 401);
+    }
+    assert_eq!(reads(&text(&made.json(), "apiKey")).await, 200);
+    assert_eq!(api.count("tokens"), 0);
+    // A new secret ends tokens, and no keys: they open nothing without it.
+    user.key = text(&made.json(), "apiKey");
+    let narrow = api.post("/v1/apikeys").key(&user);
+    let narrow = narrow.json(&json!({"kv": ["a"]})).answer().await;
+    let narrow = text(&narrow.json(), "apiKey");
+    let made = api.post("/v1/tokens").both(&user).json(&body);
+    let token = text(&made.answer().await.json(), "token");
+    let rekey = api.post("/v1/keys/rekey").both(&user);
+    let rekey = rekey
+        .header("X-New-User-Secret", "the next secret")
+        .answer()
+        .await;
+    assert_eq!(rekey.status, 200, "{rekey:?}");
+    let reads = async |key: &str, secret: &str| {
+        let call = api.get("/v1/kv/a").header("X-Api-Key", key);
+        call.header("X-User-Secret", secret).answer().await.status
+    };
+    assert_eq!(reads(&token, "the next secret").await, 401);
+    assert_eq!(reads(&narrow, &user.secret).await, 401);
+    assert_eq!(reads(&narrow, "the next secret").await, 200);
+}
