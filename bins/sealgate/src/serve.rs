@@ -232,6 +232,11 @@ struct EgressArgs {
     #[arg(long, env = "SEALGATE_KEEP_ACCEPT_ENCODING")]
     keep_accept_encoding: bool,
 
+    /// Let the client's Range travel beside a credential, although an echo that is split over two
+    /// ranges is not found.
+    #[arg(long, env = "SEALGATE_KEEP_RANGE")]
+    keep_range: bool,
+
     /// Names under which this server is reached; targets with such a host are refused.
     #[arg(long, env = "SEALGATE_OWN_HOSTS", value_delimiter = ',')]
     own_hosts: Vec<String>,
@@ -460,6 +465,7 @@ impl EgressArgs {
             }),
             identity_echo_scrub: self.identity_echo.into(),
             keep_accept_encoding: self.keep_accept_encoding,
+            keep_range: self.keep_range,
         })
     }
 }
@@ -517,6 +523,7 @@ mod tests {
         let plain = config(&[]);
         assert_eq!(plain.egress.identity_echo_scrub, EchoScrub::Redact);
         assert!(plain.egress.client_identity.is_none() && !plain.egress.keep_accept_encoding);
+        assert!(!plain.egress.keep_range);
         assert_eq!(plain.vault.substring_patterns, SubstringPatterns::Refused);
         let network = format!("{ORG}:db.example=10.1.0.0/16");
         let set = config(&[
@@ -525,6 +532,7 @@ mod tests {
             "--client-cert-hosts=a.example,*.b.example",
             "--identity-echo=refuse",
             "--keep-accept-encoding",
+            "--keep-range",
             "--proxy-tunnel-total=60",
             "--allow-contains-patterns",
             "--allow-networks-of-orgs",
@@ -535,7 +543,7 @@ mod tests {
         assert_eq!(identity.files.key, PathBuf::from("a.key"));
         assert_eq!(identity.hosts, ["a.example", "*.b.example"]);
         assert_eq!(set.egress.identity_echo_scrub, EchoScrub::Refuse);
-        assert!(set.egress.keep_accept_encoding);
+        assert!(set.egress.keep_accept_encoding && set.egress.keep_range);
         assert_eq!(set.limits.proxy_tunnel_total, Duration::from_secs(60));
         let patterns = set.vault.substring_patterns;
         assert_eq!(patterns, SubstringPatterns::AllowedByOperator);

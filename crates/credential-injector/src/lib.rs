@@ -32,6 +32,7 @@ mod host;
 mod host_pattern;
 mod inject;
 mod layer;
+mod own_keys;
 mod path_prefix;
 mod query_parameter;
 mod scheme;
@@ -52,14 +53,15 @@ pub use inject::{
     INJECTED_SECRET_BYTES_MAX, Injection, Outbound, OutboundRequest, Slot, echoes_request,
 };
 pub use layer::{InjectCredential, InjectCredentialLayer, ResponseFuture};
+pub use own_keys::{carries_own_key, holds_own_key, leaks_own_key};
 pub use path_prefix::{PATH_PREFIX_BYTES_MAX, PathPrefix, PathSegments};
 pub use query_parameter::{QUERY_PARAMETER_BYTES_MAX, QueryParameter};
 pub use scheme::{Scheme, SchemePolicy};
 pub use scrub::{BodyFilter, EchoScrub, EchoedSecret, Filtered, SCRUBBED_BYTES_MIN, SecretEchoed};
 pub use select::{Selection, select};
 pub use strip::{
-    CONTROL_HEADERS, carries_own_key, is_control_header, is_hop_by_hop, strip_request,
-    strip_response, strip_trailers,
+    CONTROL_HEADERS, is_control_header, is_hop_by_hop, strip_request, strip_response,
+    strip_trailers,
 };
 pub use target::{BASE_URL_PREFIX, TARGET_BYTES_MAX, Target};
 pub use template::{TEMPLATE_BYTES_MAX, Template};

@@ -11,10 +11,9 @@
 //! Not here: `Host`, which is set from the target ([`crate::Outbound`]), and framing, which
 //! the HTTP library writes anew.
 
-use base64::Engine as _;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use http::header::{AUTHORIZATION, CONNECTION, HeaderMap, HeaderName, HeaderValue, TE, TRAILER};
-use zeroize::Zeroizing;
+
+use crate::own_keys::{carries_own_key, holds_own_key, is_bare_own_key};
 
 /// The headers by which clients speak to Sealgate. They never reach an upstream.
 pub const CONTROL_HEADERS: [&str; 12] = [
@@ -101,18 +100,6 @@ const OWN_NAME_PREFIX: &str = "x-sealgate-";
 /// See [`OWN_NAME_PREFIX`].
 const REQUEST_ID: &str = "x-request-id";
 
-/// The beginnings of Sealgate's own keys: API keys and access tokens.
-const OWN_KEY_PREFIXES: [&str; 2] = ["sgk_", "sgt_"];
-
-/// Shorter than any of our keys, which hold 256 bits, and longer than a word.
-const OWN_KEY_BYTES_MIN: usize = 24;
-
-/// Takes Basic credentials with or without padding.
-const BASE64: GeneralPurpose = GeneralPurpose::new(
-    &base64::alphabet::STANDARD,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
-
 /// Whether a header is one of [`CONTROL_HEADERS`].
 pub fn is_control_header(name: &HeaderName) -> bool {
     CONTROL_HEADERS.contains(&name.as_str())
@@ -153,47 +140,13 @@ pub fn strip_response(headers: &mut HeaderMap) {
 }
 
 /// Strips trailers, either way: what is stripped from headers, what RFC 9110, section 6.5.1,
-/// does not permit in trailers, and the names by which Sealgate marks its own answers.
+/// does not permit in trailers, the names by which Sealgate marks its own answers, and values with
+/// one of Sealgate's own keys in them: a trailer comes too late to refuse the request.
 pub fn strip_trailers(trailers: &mut HeaderMap) {
-    retain(trailers, |name, _| may_be_trailer(name));
-}
-
-/// Whether an `Authorization` value holds one of Sealgate's own keys: behind any scheme, as
-/// the user or password of Basic, or bare. The scheme is read in any case.
-pub fn carries_own_key(value: &HeaderValue) -> bool {
-    let bytes = value.as_bytes().trim_ascii();
-    let (scheme, rest) = match bytes.iter().position(u8::is_ascii_whitespace) {
-        Some(at) => (&bytes[..at], bytes[at..].trim_ascii()),
-        None => (&b""[..], bytes),
-    };
-    if scheme.eq_ignore_ascii_case(b"basic") {
-        return basic_carries_own_key(rest);
-    }
-    begins_like_own_key(rest)
-}
-
-fn basic_carries_own_key(encoded: &[u8]) -> bool {
-    let mut pair = Zeroizing::new(vec![0; encoded.len()]);
-    let Ok(length) = BASE64.decode_slice(encoded, &mut pair) else {
-        return false;
-    };
-    pair[..length]
-        .splitn(2, |b| *b == b':')
-        .any(begins_like_own_key)
-}
-
-fn begins_like_own_key(text: &[u8]) -> bool {
-    OWN_KEY_PREFIXES
-        .iter()
-        .any(|prefix| text.starts_with(prefix.as_bytes()))
-}
-
-/// Whether a value is one of our keys and nothing else. SDKs put their key into headers of
-/// their own (`api-key`, `x-goog-api-key`), and ours must not travel on in any of them.
-fn is_bare_own_key(value: &HeaderValue) -> bool {
-    let bytes = value.as_bytes();
-    let key_byte = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-');
-    begins_like_own_key(bytes) && bytes.len() >= OWN_KEY_BYTES_MIN && bytes.iter().all(key_byte)
+    let holds_key = |value: &HeaderValue| is_bare_own_key(value) || holds_own_key(value.as_bytes());
+    retain(trailers, |name, value| {
+        may_be_trailer(name) && !holds_key(value)
+    });
 }
 
 fn may_be_trailer(name: &HeaderName) -> bool {

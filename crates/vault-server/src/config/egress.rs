@@ -29,6 +29,9 @@ pub struct Egress {
     /// The client's `Accept-Encoding` travels even where echoes are searched for, although a
     /// compressed answer cannot be searched. Off: such requests ask for `identity`.
     pub keep_accept_encoding: bool,
+    /// The client's `Range` travels even where echoes are searched for, although an echo may be
+    /// split over two ranges. Off: such requests ask for the whole.
+    pub keep_range: bool,
     /// Names under which clients reach this server; a target with such a host is refused.
     pub own_hosts: Vec<String>,
 }

@@ -66,6 +66,8 @@ codes! {
     TargetInvalid, "target_invalid", BAD_REQUEST, "Invalid target";
     /// The target is this very server.
     TargetIsSelf, "target_is_self", BAD_REQUEST, "Target is this server";
+    /// One of Sealgate's own keys or secrets would travel to an upstream.
+    KeyInRequest, "key_in_request", BAD_REQUEST, "Own key in the request";
     /// Two ways to name a credential in one request.
     TwoCredentials, "two_credentials", BAD_REQUEST, "Two credentials";
     /// No API key, or one that is not known; the answer is the same.

@@ -241,7 +241,7 @@ impl From<Invalid> for Problem {
             ),
             Invalid::Grace => (
                 Code::MalformedRequest,
-                "graceSeconds must be between 0 and 604800.",
+                "graceSeconds must be between 0 and 604800, and 0 where everything ends.",
             ),
             Invalid::SelfShare => (Code::SelfShare, "The recipient is the owner."),
             Invalid::Permission => (

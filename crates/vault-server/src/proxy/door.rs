@@ -7,7 +7,7 @@ use std::error::Error;
 use std::sync::Arc;
 
 use axum::body::Body;
-use credential_injector::{Outbound, OutboundRequest, strip_response};
+use credential_injector::{Outbound, OutboundRequest, Target, leaks_own_key, strip_response};
 use http::header::{CONNECTION, HeaderValue};
 use http::{Response, StatusCode, Version};
 use http_body::Body as _;
@@ -83,6 +83,7 @@ impl Door {
         {
             return Err(target_is_self());
         }
+        refuse_own_keys(request.headers(), &target)?;
         let patience = read_timeout(request.headers(), limits)?;
         let choice = read_choice(request.headers())?;
         let is_identity = matches!(choice, Choice::Identity(_));
@@ -102,11 +103,7 @@ impl Door {
         let host = outbound.target().host().to_string();
         let request_id = request.extensions().get::<RequestId>().copied();
         let progress = Progress::counted(account.clone());
-        let scrub = Scrub::prepare(
-            &outbound,
-            request.headers_mut(),
-            self.setup.keep_accept_encoding,
-        );
+        let scrub = Scrub::prepare(&outbound, request.headers_mut(), self.setup.untouched);
         let retry = read_retry(request.headers())?.filter(|_| upgrade.is_none());
         let going = Going::choose(retry, request, limits).await?;
         let gate = going.gate();
@@ -212,6 +209,18 @@ fn refuse_overrides(caller: &Principal, headers: &http::HeaderMap) -> Result<(),
     let confined = caller.scope.is_some() || caller.grant.is_some();
     if confined && OVERRIDES.iter().any(|name| headers.contains_key(*name)) {
         return Err(VaultError::OutOfScope.into());
+    }
+    Ok(())
+}
+
+/// Refuses to send our own keys and secrets along where nothing strips them. What they are part of
+/// there means more than the key, so cutting them out would send something else than was meant.
+fn refuse_own_keys(headers: &http::HeaderMap, target: &Target) -> Result<(), Problem> {
+    if leaks_own_key(headers, target) {
+        return Err(Problem::new(
+            Code::KeyInRequest,
+            "A key, token or user secret of this server stands in the target's path or query, or inside a header.",
+        ));
     }
     Ok(())
 }

@@ -1,18 +1,27 @@
 //! Keeps an upstream from handing the caller the secret that was injected.
 //!
-//! In: a decision and the client's head, then the answer. Out: a request that asks for an
-//! uncompressed answer, and an answer without the secret in headers, body or trailers. An answer
+//! In: a decision and the client's head, then the answer. Out: a request that asks for the whole
+//! of an uncompressed answer (over two ranges an echo could be split), and an answer without the secret in headers, body or trailers. An answer
 //! that is compressed all the same cannot be searched: it passes under `redact`, and is refused
 //! under `refuse`. What a WebSocket tunnel carries is not looked at.
 
 use axum::body::{Body, Bytes};
 use credential_injector::{EchoScrub, EchoedSecret, Outbound};
-use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING};
+use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, IF_RANGE, RANGE};
 use http::{HeaderMap, HeaderValue, Response};
 use hyper::ext::ReasonPhrase;
 
 use super::scrub_body::ScrubBody;
 use crate::problem::{Code, Problem};
+
+/// What a request keeps although echoes are then not always found.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Untouched {
+    /// `Accept-Encoding`.
+    pub(crate) accept_encoding: bool,
+    /// `Range` and `If-Range`.
+    pub(crate) range: bool,
+}
 
 /// What to look for in one answer.
 pub(crate) struct Scrub {
@@ -25,11 +34,16 @@ impl Scrub {
     pub(crate) fn prepare(
         outbound: &Outbound,
         headers: &mut HeaderMap,
-        keep_accept_encoding: bool,
+        untouched: Untouched,
     ) -> Option<Self> {
         let secret = outbound.echoed_secret()?;
-        if !keep_accept_encoding {
+        if !untouched.accept_encoding {
             headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        }
+        if !untouched.range {
+            // A server may ignore them at any time (RFC 9110 section 14.2).
+            headers.remove(RANGE);
+            headers.remove(IF_RANGE);
         }
         Some(Self {
             secret,

@@ -12,6 +12,7 @@ use credential_injector::{EchoScrub, HostPattern, HostPatternError, SchemePolicy
 
 use vault_store::OrgId;
 
+use super::scrub::Untouched;
 use super::trust::{TrustError, UpstreamTls};
 use crate::config::{Config, Egress, Limits, OrgNetwork};
 use crate::vault::Vault;
@@ -28,7 +29,7 @@ pub(crate) struct ProxySetup {
     /// Where stored credentials are found; `None` on a server that keeps none.
     pub(crate) vault: Option<Arc<Vault>>,
     pub(crate) identity_echo_scrub: EchoScrub,
-    pub(crate) keep_accept_encoding: bool,
+    pub(crate) untouched: Untouched,
 }
 
 /// A reason why the proxy cannot be set up.
@@ -93,7 +94,10 @@ impl ProxySetup {
             limits: Arc::new(config.limits.clone()),
             vault: None,
             identity_echo_scrub: egress.identity_echo_scrub,
-            keep_accept_encoding: egress.keep_accept_encoding,
+            untouched: Untouched {
+                accept_encoding: egress.keep_accept_encoding,
+                range: egress.keep_range,
+            },
         })
     }
 }

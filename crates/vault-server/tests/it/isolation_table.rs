@@ -4,6 +4,7 @@
 //! A route without a row fails, and so does a row without a route.
 
 mod cast;
+mod doors;
 mod lists;
 mod rows;
 

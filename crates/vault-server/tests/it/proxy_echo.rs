@@ -173,3 +173,30 @@ async fn events_pass_at_once_while_they_are_searched() {
     drop(next);
     assert_eq!(read_to_end(&mut client).await, "0\r\n\r\n");
 }
+
+#[tokio::test]
+async fn a_range_is_asked_for_only_where_an_echo_may_be_split() {
+    let ranges = "Range: bytes=0-9\r\nIf-Range: \"v1\"\r\n";
+    let travels = async |server: &TestServer, injects: bool| {
+        let (upstream, mut seen) = RawUpstream::answering(echoing("body")).await;
+        let mut request = request(&upstream.url("/"), ranges);
+        if !injects {
+            request = request.replace("X-Identity-Key", "X-Other");
+        }
+        server.raw(request.as_bytes()).await;
+        let sent = seen.recv().await.unwrap().to_ascii_lowercase();
+        let found = [
+            sent.contains("\r\nrange: "),
+            sent.contains("\r\nif-range: "),
+        ];
+        assert_eq!(found[0], found[1], "{sent}");
+        found[0]
+    };
+    let server = TestServer::start(|_| {}).await;
+    assert!(!travels(&server, true).await, "the whole is asked for");
+    assert!(travels(&server, false).await, "nothing was injected");
+    let server = TestServer::start(|c| c.egress.keep_range = true).await;
+    assert!(travels(&server, true).await);
+    let server = TestServer::start(|c| c.egress.identity_echo_scrub = EchoScrub::Off).await;
+    assert!(travels(&server, true).await);
+}

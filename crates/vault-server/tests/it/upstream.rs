@@ -139,7 +139,7 @@ impl TlsUpstream {
                         async move { Ok::<_, std::convert::Infallible>(answer.await) }
                     });
                     let _ = auto::Builder::new(TokioExecutor::new())
-                        .serve_connection(TokioIo::new(stream), service)
+                        .serve_connection_with_upgrades(TokioIo::new(stream), service)
                         .await;
                 });
             }

@@ -316,7 +316,7 @@ async fn narrow(api: &Api, user: &TestUser) -> (TestUser, String) {
 }
 
 /// Gives the user a new API key; the same user with the key that no longer counts.
-async fn replace_key(api: &Api, admin: &TestUser, user: &mut TestUser) -> TestUser {
+pub(crate) async fn replace_key(api: &Api, admin: &TestUser, user: &mut TestUser) -> TestUser {
     let old = user.clone();
     let path = format!(
         "/admin/orgs/{}/users/{}/apikey/rotate",
