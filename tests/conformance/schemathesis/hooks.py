@@ -43,6 +43,9 @@ def repair_body(path, body):
     # A key for the proxy alone reaches no values.
     if body.get("useOnly"):
         body.pop("kv", None)
+    # What ends everything ends it at once.
+    if body.get("endEverything"):
+        body.pop("graceSeconds", None)
     # A token is for values, or for credentials, which have to be there.
     if "ttlSeconds" in body:
         for name in ("credentials", "hosts", "methods", "paths"):
