@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use axum::body::Body;
 use http::Response;
+use vault_server::vault::limits::VaultLimits;
 
 use crate::api_support::Api;
 use crate::upstream::TlsUpstream;
@@ -18,6 +19,10 @@ pub(crate) struct Stage {
 
 impl Stage {
     pub(crate) async fn set() -> Self {
+        Self::set_with(VaultLimits::default()).await
+    }
+
+    pub(crate) async fn set_with(limits: VaultLimits) -> Self {
         let seen = Arc::new(Mutex::new(Vec::new()));
         let noted = Arc::clone(&seen);
         let upstream = TlsUpstream::start(&["http/1.1"], move |request| {
@@ -28,7 +33,7 @@ impl Stage {
         })
         .await;
         Self {
-            api: Api::start_before(upstream.ca_file.clone()).await,
+            api: Api::start_before_with(upstream.ca_file.clone(), limits).await,
             upstream,
             seen,
             proven: Mutex::default(),
