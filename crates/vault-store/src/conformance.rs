@@ -113,6 +113,7 @@ macro_rules! conformance_suite {
             recovery::a_restore_is_decided_once,
             recovery::activation_and_rekey_are_one_step,
             recovery::a_removed_trustee_leaves_no_restore,
+            recovery::staging_holds_to_the_terms_and_owners_erase_what_there_is,
             removal::the_last_administrator_stays,
             removal::administrators_do_not_remove_each_other,
             removal::a_removed_user_leaves_nothing,

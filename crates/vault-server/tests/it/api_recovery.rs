@@ -619,3 +619,58 @@ async fn private_keys_leave_sealed_and_for_who_has_the_secret_alone() {
     let public = keys.key_pairs[0].1.public().p256_bytes();
     assert_eq!(text(&me, "publicKeyB64"), base64(public));
 }
+
+#[tokio::test]
+async fn a_restore_staged_while_its_terms_change_waits_by_the_new_ones() {
+    let scene = Scene::set().await;
+    let (api, owner, bob) = (&scene.api, &scene.owner, &scene.bob);
+    for round in 1..=12 {
+        let wait = 60 * round;
+        let terms = json!({"waitSeconds": wait});
+        let (changed, _) = tokio::join!(
+            put(api, owner, bob, terms),
+            join_all((0..3).map(|_| stage(api, bob, owner, (b"x", b"y"))))
+        );
+        assert!(matches!(changed.status, 200 | 201), "{changed:?}");
+        // What came before was erased with the old terms; what came after waits by the new ones.
+        let end = serde_json::to_value(vault_server::api::utc::Utc(vault_store::UtcMillis(
+            START + i64::from(wait) * 1_000,
+        )));
+        let end = end.unwrap();
+        for restore in restores(api, owner).await.as_array().unwrap() {
+            assert_eq!(restore["notBeforeUtc"], end, "round {round}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn no_trustee_holds_an_owner_up_by_staging_over_and_over() {
+    let scene = Scene::set().await;
+    let (api, owner, bob, carol) = (&scene.api, &scene.owner, &scene.bob, &scene.carol);
+    assert_eq!(put(api, owner, carol, json!({})).await.status, 201);
+    entrust(api, owner, 1, &[bob], 0).await;
+    let (id, new) = restore(api, owner, bob).await;
+    let done = std::cell::Cell::new(false);
+    let staging = async {
+        let mut staged = 0;
+        while !done.get() {
+            let answer = stage(api, carol, owner, (b"x", b"y")).await;
+            staged += usize::from(answer.status == 201);
+        }
+        staged
+    };
+    let owning = async {
+        for round in 0..8 {
+            let answer = put(api, owner, carol, json!({"waitSeconds": round})).await;
+            assert_eq!(answer.status, 200, "{answer:?}");
+        }
+        let answer = activate(api, owner, &id, &new).await;
+        done.set(true);
+        answer
+    };
+    let (staged, activated) = tokio::join!(staging, owning);
+    assert!(staged > 0, "nobody was in the way");
+    assert_eq!(activated.status, 200, "{activated:?}");
+    let owner = &with_secret(owner, &new);
+    assert_eq!(api.read_value(owner, "a").await, "one");
+}

@@ -45,4 +45,24 @@ pub enum RecoveryChange {
         /// The version to erase.
         expected_version: u64,
     },
+    /// Erases every restore of an owner, or every one by one trustee, whichever there are.
+    DeleteRestores {
+        /// The organisation.
+        org_id: OrgId,
+        /// Whose keys they are.
+        owner: UserId,
+        /// By whom; `None` for everybody.
+        trustee: Option<UserId>,
+    },
+    /// Changes nothing, but expects that a trustee is on the terms of this version.
+    ExpectTrustee {
+        /// The organisation.
+        org_id: OrgId,
+        /// Whose trustee.
+        owner: UserId,
+        /// Who.
+        trustee: UserId,
+        /// The version of the [`TrusteeRow`].
+        expected_version: u64,
+    },
 }

@@ -212,3 +212,62 @@ pub async fn a_removed_trustee_leaves_no_restore(store: SharedStore) {
         .await;
     assert_eq!(page.expect("a page").rows, []);
 }
+
+/// A restore staged on terms that have changed is a conflict; erasing takes whatever there is, and
+/// nothing of another owner or trustee.
+pub async fn staging_holds_to_the_terms_and_owners_erase_what_there_is(store: SharedStore) {
+    with_trustee(&store).await;
+    for (owner, trustee) in [(1, 4), (4, 2)] {
+        let row = sample::trustee(owner, trustee, 1);
+        commit(&store, RecoveryChange::InsertTrustee(row)).await;
+    }
+    let (org_id, user) = (sample::org_id(1), sample::user_id);
+    let stage = |restore: StagedRestoreRow, version: u64| {
+        ChangeSet::from(RecoveryChange::ExpectTrustee {
+            org_id,
+            owner: restore.owner,
+            trustee: restore.trustee,
+            expected_version: version,
+        })
+        .with(RecoveryChange::InsertRestore(restore).into())
+    };
+    let put = RecoveryChange::ReplaceTrustee {
+        expected_version: 1,
+        row: sample::trustee(1, 2, 2),
+    };
+    commit(&store, put).await;
+    let old_terms = stage(sample::restore(1, 1, 2), 1);
+    assert_conflict(store.commit(old_terms).await, conflict::TRUSTEE);
+    let stranger = stage(sample::restore(1, 2, 1), 1);
+    assert_conflict(store.commit(stranger).await, conflict::TRUSTEE);
+    for (restore, version) in [
+        (sample::restore(1, 1, 2), 2),
+        (sample::restore(2, 1, 4), 1),
+        (sample::restore(3, 4, 2), 1),
+    ] {
+        let staged = store.commit(stage(restore, version)).await;
+        staged.expect("the terms are those");
+    }
+    let left = async |owner| {
+        let page = store.restores(org_id, user(owner), None, 9).await;
+        page.expect("a page").rows.len()
+    };
+    let erase = |owner, trustee: Option<u32>| RecoveryChange::DeleteRestores {
+        org_id,
+        owner: user(owner),
+        trustee: trustee.map(user),
+    };
+    commit(&store, erase(1, Some(4))).await;
+    assert_eq!((left(1).await, left(4).await), (1, 1));
+    // None is as good as any.
+    commit(&store, erase(1, Some(4))).await;
+    commit(&store, erase(1, None)).await;
+    assert_eq!((left(1).await, left(4).await), (0, 1));
+    let elsewhere = RecoveryChange::DeleteRestores {
+        org_id: sample::org_id(2),
+        owner: user(4),
+        trustee: None,
+    };
+    commit(&store, elsewhere).await;
+    assert_eq!(left(4).await, 1);
+}

@@ -64,6 +64,27 @@ impl Tables {
                 self.restores.remove(restore_id);
                 Ok(())
             }
+            RecoveryChange::DeleteRestores {
+                org_id,
+                owner,
+                trustee,
+            } => {
+                self.restores.retain(|_, row| {
+                    (row.org_id, row.owner) != (*org_id, *owner)
+                        || trustee.is_some_and(|trustee| row.trustee != trustee)
+                });
+                Ok(())
+            }
+            RecoveryChange::ExpectTrustee {
+                org_id,
+                owner,
+                trustee,
+                expected_version,
+            } => {
+                let stored = self.trustees.get(&(*org_id, *owner, *trustee));
+                let version = stored.map(|row| row.version);
+                require(version == Some(*expected_version), conflict::TRUSTEE)
+            }
         }
     }
 

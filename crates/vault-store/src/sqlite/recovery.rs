@@ -71,6 +71,12 @@ const REPLACE_RESTORE: &str = "UPDATE staged_restores SET state = ?8, version = 
     AND trustee = ?4 AND blobs = ?5 AND submitted = ?6 AND not_before = ?7 AND version = ?12 \
     AND state = 1";
 
+const DELETE_RESTORES: &str = "DELETE FROM staged_restores \
+    WHERE org_id = ?1 AND owner = ?2 AND (?3 IS NULL OR trustee = ?3)";
+
+const COUNT_TRUSTEE: &str = "SELECT count(*) FROM trustees \
+    WHERE org_id = ?1 AND owner = ?2 AND trustee = ?3 AND version = ?4";
+
 const DELETE_RESTORE: &str = "DELETE FROM staged_restores WHERE restore_id = ?1 AND version = ?2";
 
 pub(super) fn apply(db: &Connection, change: &RecoveryChange) -> Result<(), StoreError> {
@@ -116,6 +122,26 @@ pub(super) fn apply(db: &Connection, change: &RecoveryChange) -> Result<(), Stor
             let values = params![restore_id, Count(*expected_version)];
             let changed = query::execute(db, DELETE_RESTORE, values).map_err(store_error)?;
             expect_one(changed, StoreError::conflict(conflict::RESTORE))
+        }
+        RecoveryChange::DeleteRestores {
+            org_id,
+            owner,
+            trustee,
+        } => {
+            let erased = query::execute(db, DELETE_RESTORES, params![org_id, owner, trustee]);
+            erased.map(drop).map_err(store_error)
+        }
+        RecoveryChange::ExpectTrustee {
+            org_id,
+            owner,
+            trustee,
+            expected_version,
+        } => {
+            let values = params![org_id, owner, trustee, Count(*expected_version)];
+            match query::count(db, COUNT_TRUSTEE, values)? {
+                Some(1) => Ok(()),
+                _ => Err(StoreError::conflict(conflict::TRUSTEE)),
+            }
         }
     }
 }

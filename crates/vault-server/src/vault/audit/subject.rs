@@ -70,7 +70,7 @@ fn of_change(change: &Change) -> Option<Subject> {
         Change::Credential(change) => of_credential(change),
         Change::File(change) => of_file(change)?,
         Change::Token(change) => of_token(change)?,
-        Change::Recovery(change) => of_recovery(change),
+        Change::Recovery(change) => of_recovery(change)?,
         _ => return None,
     };
     Some(subject)
@@ -118,8 +118,8 @@ fn of_token(change: &TokenChange) -> Option<Subject> {
     }
 }
 
-fn of_recovery(change: &RecoveryChange) -> Subject {
-    match change {
+fn of_recovery(change: &RecoveryChange) -> Option<Subject> {
+    Some(match change {
         RecoveryChange::InsertTrustee(row) | RecoveryChange::ReplaceTrustee { row, .. } => {
             Subject::new("trustee", row.trustee, Some(row.version))
         }
@@ -130,6 +130,6 @@ fn of_recovery(change: &RecoveryChange) -> Subject {
         RecoveryChange::DeleteRestore { restore_id, .. } => {
             Subject::new("restore", *restore_id, None)
         }
-        _ => Subject::new("trustee", Uuid::nil(), None),
-    }
+        _ => return None,
+    })
 }

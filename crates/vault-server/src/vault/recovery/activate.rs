@@ -19,7 +19,7 @@ use secrecy::{ExposeSecret, SecretSlice};
 use vault_store::{RestoreId, StoreError};
 
 use super::SealedPair;
-use super::restores::PendingRestore;
+use super::restores::{PendingRestore, erasure_of_all};
 use crate::vault::Vault;
 use crate::vault::access::{self, Member};
 use crate::vault::error::{VaultError, made};
@@ -47,22 +47,32 @@ impl Vault {
         if self.clock.utc() < restore.0.not_before {
             return Err(VaultError::RestoreWaiting);
         }
+        let attempt = |ring| self.try_activate(owner, ring, &restore, (secret, new));
+        self.change_keys(owner, attempt).await
+    }
+
+    async fn try_activate(
+        &self,
+        owner: Member,
+        ring: CheckedRing,
+        restore: &PendingRestore,
+        (secret, new): (&SecretSlice<u8>, Option<&SecretSlice<u8>>),
+    ) -> Result<KeyInfo, VaultError> {
         let new = self.new_secret(new.unwrap_or(secret))?;
-        let ring = self.key_ring(owner).await?.ok_or(VaultError::KeysMissing)?;
         let attempt = Attempt {
             whose: owner,
             clock: Arc::clone(&self.clock),
             wrong_secrets: Arc::clone(&self.wrong_secrets),
         };
         attempt.check()?;
-        let opened = match self.open_restore(owner, &ring, &restore, secret).await {
+        let opened = match self.open_restore(owner, &ring, restore, secret).await {
             Err(VaultError::WrongUserSecret) => {
                 attempt.note_wrong();
                 return Err(VaultError::WrongUserSecret);
             }
             other => other?,
         };
-        self.activate(owner, &ring, (&restore, opened), new).await
+        self.activate(owner, &ring, (restore, opened), new).await
     }
 
     /// A rekey whose old secret is not the one in force: perhaps it opens a restore whose
@@ -159,11 +169,7 @@ impl Vault {
         let mut changes = self.rekeyed(ring, &protection, protected);
         // As it was read: one that was vetoed since, or replaced, is a conflict.
         changes.push(restore.erasure().into());
-        for other in self.pending_restores(owner).await? {
-            if other.0.restore_id != restore.0.restore_id {
-                changes.push(other.erasure().into());
-            }
-        }
+        changes.push(erasure_of_all(owner, None).into());
         match self.commit(changes).await {
             Ok(_) => ring.info_under(&protection),
             Err(StoreError::Conflict { .. }) => Err(VaultError::Conflict),

@@ -7,7 +7,7 @@
 use uuid::Uuid;
 use vault_store::limits::RECOVERY_PAGE_MAX;
 use vault_store::rows::{FIRST_VERSION, RestoreState, StagedRestoreRow};
-use vault_store::{ChangeSet, Page, RecoveryChange, RestoreId, StoreError, UserId, UtcMillis};
+use vault_store::{ChangeSet, Page, RecoveryChange, RestoreId, UserId, UtcMillis};
 
 use super::SealedPair;
 use crate::vault::Vault;
@@ -44,6 +44,16 @@ impl PendingRestore {
             restore_id: self.0.restore_id,
             expected_version: self.0.version,
         }
+    }
+}
+
+/// Erases whatever is staged for an owner, by one trustee or by all. An owner's own change goes
+/// by this, so that no trustee can hold it up by staging over and over.
+pub(super) fn erasure_of_all(owner: Member, trustee: Option<UserId>) -> RecoveryChange {
+    RecoveryChange::DeleteRestores {
+        org_id: owner.org_id,
+        owner: owner.user_id,
+        trustee,
     }
 }
 
@@ -85,17 +95,21 @@ impl Vault {
                 mac: UNSIGNED,
             });
             let shown = shown(&row, false);
-            let mut changes = ChangeSet::new();
-            for earlier in self.restores_by(owner, trustee.user_id).await? {
-                changes.push(earlier.erasure().into());
-            }
-            changes.push(RecoveryChange::InsertRestore(row).into());
-            match self.commit(changes).await {
-                Ok(_) => Ok(shown),
-                // Many at once by one trustee: the next attempt erases the others.
-                Err(StoreError::TooLarge(_)) => Err(VaultError::Conflict),
-                Err(error) => Err(error.into()),
-            }
+            // Terms that the owner changed since are a conflict: the restore waits by the new ones.
+            let expect = RecoveryChange::ExpectTrustee {
+                org_id: owner.org_id,
+                owner: owner.user_id,
+                trustee: trustee.user_id,
+                expected_version: terms.version,
+            };
+            let changes = [
+                expect,
+                erasure_of_all(owner, Some(trustee.user_id)),
+                RecoveryChange::InsertRestore(row),
+            ];
+            self.commit(ChangeSet::from_iter(changes.map(Into::into)))
+                .await?;
+            Ok(shown)
         };
         let place = ("restore", owner, trustee.user_id);
         self.turns.retry(place, attempt).await
@@ -170,17 +184,6 @@ impl Vault {
     ) -> Result<Vec<PendingRestore>, VaultError> {
         let page = self.pending_page(owner, None, RECOVERY_PAGE_MAX).await?;
         Ok(page.0)
-    }
-
-    /// What one trustee staged for an owner.
-    pub(super) async fn restores_by(
-        &self,
-        owner: Member,
-        trustee: UserId,
-    ) -> Result<Vec<PendingRestore>, VaultError> {
-        let mut found = self.pending_restores(owner).await?;
-        found.retain(|restore| restore.0.trustee == trustee);
-        Ok(found)
     }
 
     async fn pending_page(

@@ -4,6 +4,7 @@ use uuid::Uuid;
 use vault_store::rows::{FIRST_VERSION, TrusteeRow};
 use vault_store::{ChangeSet, Page, RecoveryChange, RecoverySetId, UserId, UtcMillis};
 
+use super::restores::erasure_of_all;
 use super::{HINT_BYTES_MAX, SealedPair, TRUSTEES_MAX, WAIT_SECONDS_MAX, is_stale};
 use crate::vault::Vault;
 use crate::vault::access::{self, Member};
@@ -118,9 +119,7 @@ impl Vault {
                 row,
             }),
         };
-        for restore in self.restores_by(owner, trustee).await? {
-            changes.push(restore.erasure().into());
-        }
+        changes.push(erasure_of_all(owner, Some(trustee)).into());
         self.commit(changes).await?;
         Ok((shown, is_new))
     }

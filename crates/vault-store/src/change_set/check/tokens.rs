@@ -68,7 +68,11 @@ pub(super) fn recovery_change(change: &RecoveryChange) -> Checked {
         }
         | RecoveryChange::DeleteRestore {
             expected_version, ..
+        }
+        | RecoveryChange::ExpectTrustee {
+            expected_version, ..
         } => countable(*expected_version).map(|()| ROW_BYTES),
+        RecoveryChange::DeleteRestores { .. } => Ok(ROW_BYTES),
     }
 }
 
