@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use hardened_crypto::user_secret::PassphraseCost;
 use vault_server::config::{
     AuditConfig, BootstrapSource, ClientIdentity, Config, ConfigError, DATA_DIR_DEFAULT, EchoScrub,
     Egress, FirstOrg, LISTEN_DEFAULT, Limits, LogFormat, OrgNetwork, RootKeySource,
@@ -118,6 +119,15 @@ enum Unrecorded {
     Refuse,
     /// They are served, and may stay without an entry.
     Serve,
+}
+
+/// Costs that a passphrase can be hashed at.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Cost {
+    /// 19 MiB, 2 passes.
+    Default,
+    /// 64 MiB, 3 passes.
+    Strong,
 }
 
 /// What a start on an empty data directory makes, once. Later starts change nothing.
@@ -344,6 +354,12 @@ struct VaultArgs {
     #[arg(long, env = "SEALGATE_PASSPHRASE_BYTES_MIN", default_value_t = vault_limits::PASSPHRASE_BYTES_MIN)]
     passphrase_bytes_min: usize,
 
+    /// Cost of hashing a passphrase: `default` is Argon2id with 19 MiB and 2 passes, `strong` with
+    /// 64 MiB and 3. Keys under a passphrase that was hashed for less are protected anew when it is
+    /// next used.
+    #[arg(long, env = "SEALGATE_PASSPHRASE_COST", value_enum, default_value_t = Cost::Default)]
+    passphrase_cost: Cost,
+
     /// Accept credentials for `contains:` host patterns, which match by accident as easily as on
     /// purpose.
     #[arg(long, env = "SEALGATE_ALLOW_CONTAINS_PATTERNS")]
@@ -438,6 +454,10 @@ impl VaultArgs {
             file_bytes_max: self.file_bytes_max,
             versions_kept: self.versions_kept,
             passphrase_bytes_min: self.passphrase_bytes_min,
+            passphrase_cost: match self.passphrase_cost {
+                Cost::Default => PassphraseCost::DEFAULT,
+                Cost::Strong => PassphraseCost::STRONG,
+            },
             hash_threads: self.hash_threads,
             substring_patterns: if self.allow_contains_patterns {
                 SubstringPatterns::AllowedByOperator

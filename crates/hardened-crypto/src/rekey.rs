@@ -1,4 +1,4 @@
-//! Changes the secret that protects a user's private keys.
+//! Changes the secret that protects a user's private keys, or what it costs to guess it.
 //!
 //! In: the boxes under the old key encryption key, and a new one. Out: boxes with the same
 //! content under the new one. Values, files and shares are not touched: they are sealed to
@@ -45,6 +45,24 @@ pub fn rekey(protected: &ProtectedKeys, old: &Kek, new: &Kek) -> Result<Protecte
     if old.owner() != new.owner() || next_version != Some(new.secret_version()) {
         return Err(Error::policy("not the next secret of the same owner"));
     }
+    moved(protected, old, new)
+}
+
+/// Boxes everything under `new` that was boxed under `old`, for the same secret with another
+/// salt or cost.
+///
+/// # Errors
+/// `Policy` when `new` is not of the same secret version and owner; `Malformed` or `Tampered`
+/// when a box does not open under `old`.
+pub fn protect_anew(protected: &ProtectedKeys, old: &Kek, new: &Kek) -> Result<ProtectedKeys> {
+    let stands_for = |kek: &Kek| (kek.owner(), kek.secret_version());
+    if stands_for(old) != stands_for(new) {
+        return Err(Error::policy("not the same secret of the same owner"));
+    }
+    moved(protected, old, new)
+}
+
+fn moved(protected: &ProtectedKeys, old: &Kek, new: &Kek) -> Result<ProtectedKeys> {
     let account_key = AccountKey::open(old, &protected.account_key)?.seal(new)?;
     let key_pairs = protected
         .key_pairs

@@ -55,6 +55,7 @@ use self::clock::Clock;
 use self::files::Transfers;
 use self::hash_shares::HashShares;
 use self::key_uses::KeyUses;
+use self::keys::Strengthening;
 use self::limits::{
     API_KEYS_KEPT_MAX, CREDENTIALS_KEPT_MAX, DOWNLOADS_MAX, DOWNLOADS_PER_USER_MAX,
     TOKENS_KEPT_MAX, UPLOADS_MAX, UPLOADS_PER_USER_MAX, VaultLimits, WRONG_SECRET_USERS_MAX,
@@ -108,6 +109,7 @@ pub struct Vault {
     known_credentials: Snapshot<(Member, RecordId), CredentialRead>,
     key_uses: KeyUses,
     hash_shares: HashShares,
+    strengthening: Arc<Strengthening>,
 }
 
 impl Vault {
@@ -144,6 +146,7 @@ impl Vault {
             known_credentials: Snapshot::new(CREDENTIALS_KEPT_MAX),
             key_uses: KeyUses::new(),
             hash_shares,
+            strengthening: Arc::new(Strengthening::new()),
         }
     }
 

@@ -132,10 +132,10 @@ impl Protection {
         self.secret_version
     }
 
-    /// Whether new protections would be made with another cost than this one.
+    /// Whether it is of a passphrase whose cost is below what new ones get.
     #[must_use]
-    pub fn differs_from(&self, configured: PassphraseCost) -> bool {
-        matches!(self.kind, ProtectionKind::Passphrase(cost) if cost != configured)
+    pub fn is_below(&self, configured: PassphraseCost) -> bool {
+        matches!(self.kind, ProtectionKind::Passphrase(cost) if cost.is_below(configured))
     }
 
     pub(crate) fn salt(&self) -> &[u8; SALT_BYTES] {

@@ -45,6 +45,13 @@ impl PassphraseCost {
         self.memory_kib as u64 * self.passes as u64
     }
 
+    /// Whether `other` asks more of a guesser in memory or work, and less in neither.
+    #[must_use]
+    pub const fn is_below(self, other: Self) -> bool {
+        let no_less = self.memory_kib <= other.memory_kib && self.work() <= other.work();
+        no_less && (self.memory_kib < other.memory_kib || self.work() < other.work())
+    }
+
     /// A cost of `memory_kib` KiB, `passes` and `lanes`.
     ///
     /// # Errors

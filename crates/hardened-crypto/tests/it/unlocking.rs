@@ -3,8 +3,10 @@
 use crate::world::{ALICE, ALICES, BOBS, ORG, OTHER_ORG, cheap, flipped, refusal};
 use hardened_crypto::{
     ErrorKind, Result,
+    account::{FIRST_GENERATION, NewAccount},
     account_key::AccountKey,
     key_pair::{PrivateKeyBoxes, PublicKeys},
+    rekey::{ProtectedKeys, StoredKeyPair, protect_anew},
     root_key::RootKeyring,
     row_mac,
     suite::Header,
@@ -235,7 +237,7 @@ fn same_secret_twice_has_other_keys() {
 }
 
 #[test]
-fn a_cheaper_or_dearer_stored_cost_is_told() {
+fn a_stored_cost_below_the_configured_one_is_told() {
     let mut arena = Argon2Arena::default();
     let secret = UserSecret::for_unlock(PASSPHRASE).unwrap();
     let owner = SecretOwner {
@@ -244,9 +246,80 @@ fn a_cheaper_or_dearer_stored_cost_is_told() {
     };
     let (protection, _) = secret.protect(owner, 1, cheap(), &mut arena).unwrap();
     assert_eq!(protection.kind(), ProtectionKind::Passphrase(cheap()));
-    assert!(!protection.differs_from(cheap()));
-    assert!(protection.differs_from(PassphraseCost::DEFAULT));
-    assert!(!ALICES.protection.differs_from(cheap()));
+    assert!(!protection.is_below(cheap()));
+    assert!(protection.is_below(PassphraseCost::DEFAULT));
+    // Of a generated secret.
+    assert!(!ALICES.protection.is_below(PassphraseCost::STRONG));
+}
+
+#[test]
+fn a_cost_is_below_another_only_if_it_is_above_it_in_nothing() {
+    let cost = |kib, passes| PassphraseCost::new(kib, passes, 1).unwrap();
+    let base = cost(24 * 1024, 3);
+    for (other, below) in [
+        (base, false),
+        (cost(24 * 1024, 4), true),
+        (cost(25 * 1024, 3), true),
+        // More memory, the same work.
+        (cost(36 * 1024, 2), true),
+        // More memory, less work.
+        (cost(64 * 1024, 1), false),
+        // Less memory, more work.
+        (cost(23 * 1024, 10), false),
+        (cost(24 * 1024, 2), false),
+        (cost(12 * 1024, 2), false),
+    ] {
+        assert_eq!(base.is_below(other), below, "{other:?}");
+    }
+    // Lanes are threads for the same work.
+    assert!(!base.is_below(PassphraseCost::new(24 * 1024, 3, 4).unwrap()));
+}
+
+#[test]
+fn keys_are_protected_anew_under_the_same_secret_and_no_other_version_or_owner() {
+    let mut arena = Argon2Arena::default();
+    let secret = UserSecret::for_unlock(PASSPHRASE).unwrap();
+    let owner = SecretOwner {
+        org: ORG,
+        user: ALICE,
+    };
+    let (protection, old) = secret.protect(owner, 3, cheap(), &mut arena).unwrap();
+    let account = NewAccount::make(&old).unwrap();
+    let protected = ProtectedKeys {
+        account_key: account.account_key.clone(),
+        key_pairs: vec![StoredKeyPair {
+            generation: FIRST_GENERATION,
+            public: account.public.clone(),
+            private: account.private.clone(),
+        }],
+    };
+    let (stronger, new) = secret
+        .protect(owner, 3, PassphraseCost::DEFAULT, &mut arena)
+        .unwrap();
+    let anew = protect_anew(&protected, &old, &new).unwrap();
+    // The secret opens what is stored now, and the old key does not any more.
+    let kek = secret.unlock(owner, &stronger, &mut arena).unwrap();
+    let pair = &anew.key_pairs[0];
+    assert!(pair.private.open(&kek, 1, &pair.public).is_ok());
+    assert!(AccountKey::open(&kek, &anew.account_key).is_ok());
+    assert_eq!(
+        refusal(AccountKey::open(&old, &anew.account_key)),
+        ErrorKind::Tampered
+    );
+    assert_eq!(protection.secret_version(), stronger.secret_version());
+
+    let (_, next) = secret.protect(owner, 4, cheap(), &mut arena).unwrap();
+    let policy = protect_anew(&protected, &old, &next);
+    assert_eq!(refusal(policy), ErrorKind::Policy);
+    let elsewhere = SecretOwner {
+        org: OTHER_ORG,
+        user: ALICE,
+    };
+    let (_, others) = secret.protect(elsewhere, 3, cheap(), &mut arena).unwrap();
+    let policy = protect_anew(&protected, &old, &others);
+    assert_eq!(refusal(policy), ErrorKind::Policy);
+    let tampered = protect_anew(&anew, &old, &new);
+    assert_eq!(refusal(tampered), ErrorKind::Tampered);
 }
 
 /// The arena keeps nothing from one secret to the next, whatever the order of costs.

@@ -57,6 +57,7 @@ const ACTIONS: &[(&str, &str, Does)] = &[
     ("keys.generate", KEYS, Does::Write),
     ("keys.rekey", KEYS, Does::Write),
     ("keys.rotate", KEYS, Does::Write),
+    ("keys.strengthen", KEYS, Does::Write),
     ("key.erase", KEY, Does::Erase),
     ("token.create", TOKEN, Does::Write),
     ("token.revoke", TOKEN, Does::Erase),

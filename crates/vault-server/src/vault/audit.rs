@@ -30,8 +30,8 @@ pub use block::{BlockError, links_of};
 pub use call::{Call, CallEnd};
 pub(crate) use call::{about, about_org, current, enter_route, identify};
 pub use checkpoints::{CHECKPOINT_FILE_NAME, CheckpointFile};
-pub(crate) use log::CommitOutcome;
 pub use log::{AUDIT_QUEUE_MAX, AuditLog, AuditParts, AuditUnavailable, Slot, WhenUnavailable};
+pub(crate) use log::{CommitOutcome, OwnEntry};
 pub use read::{AuditFilter, AuditPage, SCAN_ENTRIES_MAX};
 pub use sealer::ChainSealer;
 

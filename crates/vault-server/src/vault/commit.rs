@@ -7,10 +7,11 @@
 
 use std::sync::Arc;
 
-use vault_store::{ApiKeyChange, Change, ChangeSet, Committed, ShareChange, StoreError};
+use vault_store::{ApiKeyChange, Change, ChangeSet, Committed, OrgId, ShareChange, StoreError};
 
 use super::Vault;
-use super::audit::CommitOutcome;
+use super::audit::{AuditLog, CommitOutcome, OwnEntry};
+use super::snapshot::Epoch;
 
 impl Vault {
     /// Applies changes whole or not at all, and records the call that asked for them; durable
@@ -30,15 +31,50 @@ impl Vault {
         settled: impl FnOnce(&CommitOutcome) + Send + 'static,
     ) -> CommitOutcome {
         let changes = changes.into();
-        let touched = changes.changes().iter().any(may_touch_kept_rows);
-        let epoch = touched.then(|| Arc::clone(&self.epoch));
+        let ended = settles(&self.epoch, &changes);
         let settled = move |outcome: &CommitOutcome| {
-            if let Some(epoch) = epoch {
-                epoch.end();
-            }
+            ended();
             settled(outcome);
         };
         self.audit.commit(changes, settled).await
+    }
+
+    /// Room for one commit that no call asked for and none waits for, with an entry of its own
+    /// that names the current call.
+    pub(crate) fn aside(&self, org_id: OrgId, action: &'static str) -> Aside {
+        Aside {
+            audit: Arc::clone(&self.audit),
+            epoch: Arc::clone(&self.epoch),
+            entry: OwnEntry::beside_the_call(org_id, action),
+        }
+    }
+}
+
+/// A commit of the server's own, on the side.
+pub(crate) struct Aside {
+    audit: Arc<AuditLog>,
+    epoch: Arc<Epoch>,
+    entry: OwnEntry,
+}
+
+impl Aside {
+    /// As [`Vault::commit`].
+    pub(crate) async fn commit(self, changes: impl Into<ChangeSet>) -> CommitOutcome {
+        let changes = changes.into();
+        let ended = settles(&self.epoch, &changes);
+        let settled = move |_: &CommitOutcome| ended();
+        self.audit.commit_own(changes, &self.entry, settled).await
+    }
+}
+
+/// Ends the epoch, if the changes may touch what is kept in memory.
+fn settles(epoch: &Arc<Epoch>, changes: &ChangeSet) -> impl FnOnce() + Send + 'static {
+    let touched = changes.changes().iter().any(may_touch_kept_rows);
+    let epoch = touched.then(|| Arc::clone(epoch));
+    move || {
+        if let Some(epoch) = epoch {
+            epoch.end();
+        }
     }
 }
 

@@ -4,13 +4,15 @@
 //! Promise: keys are made once, also when two calls race; a rekey changes nothing but what
 //! protects the private keys, and ends all access tokens, in one step, and of two at once exactly
 //! one happens.
-//! Rotation: `keys/rotate.rs`.
+//! Rotation: `keys/rotate.rs`; a dearer hash of the same secret: `keys/strengthen.rs`.
 
 mod private;
 mod rotate;
+mod strengthen;
 
 pub use private::SealedKeys;
 pub use rotate::{GENERATIONS_MAX, ROTATED_WRAPS_MAX, Rotation};
+pub(crate) use strengthen::Strengthening;
 
 use hardened_crypto::account::{FIRST_GENERATION, NewAccount};
 use hardened_crypto::key_pair::{PrivateKeyBoxes, PrivateKeys, PublicKeys};
@@ -24,7 +26,7 @@ use super::Vault;
 use super::access::{self, Member};
 use super::error::{Invalid, VaultError, made, stored};
 use super::principal::Principal;
-use super::row_integrity::UNSIGNED;
+use super::row_integrity::{RowIntegrity, UNSIGNED};
 
 /// The first secret that protects a user's keys.
 const FIRST_SECRET_VERSION: u32 = 1;
@@ -104,14 +106,24 @@ impl Vault {
         new: &SecretSlice<u8>,
     ) -> Result<KeyInfo, VaultError> {
         let whose = access::member(caller)?;
-        let ring = self.key_ring(whose).await?.ok_or(VaultError::KeysMissing)?;
+        let attempt = |ring| self.try_rekey(whose, ring, old, new);
+        self.change_keys(whose, attempt).await
+    }
+
+    async fn try_rekey(
+        &self,
+        whose: Member,
+        ring: CheckedRing,
+        old: &SecretSlice<u8>,
+        new: &SecretSlice<u8>,
+    ) -> Result<KeyInfo, VaultError> {
         let new = self.new_secret(new)?;
         // Expose: compared in constant time. Both came with this request, so refusing tells
         // nothing about the stored one and can come before the hash.
         if UserSecret::for_unlock(old.expose_secret()).is_ok_and(|old| old.same_as(&new)) {
             return Err(VaultError::Invalid(Invalid::SecretUnchanged));
         }
-        let old_kek = match self.unlock(whose, old, &ring.protection).await {
+        let old_kek = match self.unlock_alone(whose, old, &ring.protection).await {
             Err(VaultError::WrongUserSecret) => {
                 return self.rekey_from_restore(whose, &ring, old, new).await;
             }
@@ -134,31 +146,11 @@ impl Vault {
         protection: &Protection,
         protected: ProtectedKeys,
     ) -> ChangeSet {
-        let keys = UserKeysRow {
-            protection: protection.to_bytes().to_vec(),
-            secret_version: protection.secret_version(),
-            account_key_box: protected.account_key,
-            version: ring.keys.version + 1,
-            ..ring.keys.clone()
-        };
-        let pairs = ring.pairs.iter().zip(protected.key_pairs);
-        let pairs = pairs.map(|(row, boxed)| {
-            self.integrity.sign(KeyPairRow {
-                ecc_box: boxed.private.p256,
-                kyber_box: boxed.private.ml_kem,
-                version: row.version + 1,
-                ..row.clone()
-            })
-        });
         let end_tokens = TokenChange::DeleteAll {
-            org_id: keys.org_id,
-            user_id: keys.user_id,
+            org_id: ring.keys.org_id,
+            user_id: ring.keys.user_id,
         };
-        let replace = Change::ReplaceUserKeys {
-            expected_version: ring.keys.version,
-            pairs: pairs.collect(),
-            keys: self.integrity.sign(keys),
-        };
+        let replace = replaced(&self.integrity, ring, protection, protected);
         ChangeSet::from(replace).with(end_tokens.into())
     }
 
@@ -209,7 +201,38 @@ impl Vault {
     }
 }
 
+/// The change that puts a user's keys under another protection.
+fn replaced(
+    integrity: &RowIntegrity,
+    ring: &CheckedRing,
+    protection: &Protection,
+    protected: ProtectedKeys,
+) -> Change {
+    let keys = UserKeysRow {
+        protection: protection.to_bytes().to_vec(),
+        secret_version: protection.secret_version(),
+        account_key_box: protected.account_key,
+        version: ring.keys.version + 1,
+        ..ring.keys.clone()
+    };
+    let pairs = ring.pairs.iter().zip(protected.key_pairs);
+    let pairs = pairs.map(|(row, boxed)| {
+        integrity.sign(KeyPairRow {
+            ecc_box: boxed.private.p256,
+            kyber_box: boxed.private.ml_kem,
+            version: row.version + 1,
+            ..row.clone()
+        })
+    });
+    Change::ReplaceUserKeys {
+        expected_version: ring.keys.version,
+        pairs: pairs.collect(),
+        keys: integrity.sign(keys),
+    }
+}
+
 /// A user's keys, authenticated and read.
+#[derive(Clone)]
 pub(crate) struct CheckedRing {
     pub(crate) keys: UserKeysRow,
     pairs: Vec<KeyPairRow>,
@@ -228,6 +251,11 @@ impl CheckedRing {
             pairs,
             protection,
         })
+    }
+
+    /// Secret version and key pair generation: who says the same holds the same keys.
+    pub(crate) fn state(&self) -> (u32, u32) {
+        (self.keys.secret_version, self.keys.current_generation)
     }
 
     /// The key pair that new wraps go to.

@@ -15,6 +15,7 @@ use super::access::Member;
 use super::attempts::AttemptLimiter;
 use super::clock::Clock;
 use super::error::{Invalid, VaultError, made, stored};
+use super::keys::CheckedRing;
 
 /// Wrong secrets of one user are counted together, whatever API key they come with.
 pub(crate) type WrongSecrets = AttemptLimiter<Member>;
@@ -48,8 +49,23 @@ impl Vault {
         }
     }
 
-    /// Opens a user's key encryption key.
+    /// Opens a user's key encryption key. A passphrase that is hashed for less than is configured
+    /// is hashed anew for the next time, on the side (`keys/strengthen.rs`).
     pub(crate) async fn unlock(
+        &self,
+        whose: Member,
+        presented: &SecretSlice<u8>,
+        ring: &CheckedRing,
+    ) -> Result<Kek, VaultError> {
+        let kek = self
+            .unlock_alone(whose, presented, &ring.protection)
+            .await?;
+        self.strengthen_later(whose, presented, ring);
+        Ok(kek)
+    }
+
+    /// As [`Vault::unlock`], for a call that is about to replace what protects the keys.
+    pub(crate) async fn unlock_alone(
         &self,
         whose: Member,
         presented: &SecretSlice<u8>,

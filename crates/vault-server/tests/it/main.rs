@@ -26,6 +26,7 @@ mod api_rotate_all;
 mod api_scopes;
 mod api_shares;
 mod api_storage;
+mod api_strengthen;
 mod api_support;
 mod api_tokens;
 mod api_users_change;

@@ -134,6 +134,11 @@ impl Call {
         });
     }
 
+    /// The id that its answer carries.
+    pub(super) fn request_id(&self) -> &str {
+        &self.request_id
+    }
+
     /// Where it is recorded.
     pub(crate) fn log(&self) -> &AuditLog {
         &self.log

@@ -14,7 +14,7 @@ use hardened_crypto::audit_chain::{Actor, AuditEvent, LogText};
 use hardened_crypto::root_key::RootKeyring;
 use tokio::sync::mpsc;
 use vault_store::rows::AuditEntry;
-use vault_store::{ChangeSet, Committed, Store, StoreError, UtcMillis};
+use vault_store::{ChangeSet, Committed, OrgId, Store, StoreError, UtcMillis};
 
 use super::SERVER_LOG;
 use super::call::{Call, CallEnd, current};
@@ -77,6 +77,32 @@ pub struct AuditLog {
     recorder: Option<JoinHandle<()>>,
 }
 
+/// What the entry of a change says that the server makes of its own accord.
+pub(crate) struct OwnEntry {
+    org_id: OrgId,
+    action: &'static str,
+    /// The call beside which it is made, or nothing.
+    request_id: String,
+}
+
+impl OwnEntry {
+    const OF_NO_CALL: Self = Self {
+        org_id: SERVER_LOG,
+        action: "server.change",
+        request_id: String::new(),
+    };
+
+    /// In the log of this organisation, with the id of the current call.
+    pub(crate) fn beside_the_call(org_id: OrgId, action: &'static str) -> Self {
+        let request_id = current().map(|call| call.request_id().to_owned());
+        Self {
+            org_id,
+            action,
+            request_id: request_id.unwrap_or_default(),
+        }
+    }
+}
+
 /// Room in the queue for one entry.
 pub struct Slot(mpsc::OwnedPermit<AuditEntry>);
 
@@ -132,8 +158,9 @@ impl AuditLog {
     ) -> CommitOutcome {
         let subject = Subject::of(&changes);
         let Some(call) = current() else {
-            let entry = self.of_the_server("server.change", subject.as_ref());
-            return self.finish(changes.with_audit(entry), settled).await;
+            return self
+                .commit_own(changes, &OwnEntry::OF_NO_CALL, settled)
+                .await;
         };
         if !call.join() {
             return self.finish(changes, settled).await;
@@ -151,6 +178,17 @@ impl AuditLog {
             call.joined(outcome.is_ok());
         };
         self.finish(changes.with_audit(entry), joined).await
+    }
+
+    /// Commits changes of the server's own, with an entry of theirs.
+    pub(crate) async fn commit_own(
+        &self,
+        changes: ChangeSet,
+        own: &OwnEntry,
+        settled: impl FnOnce(&CommitOutcome) + Send + 'static,
+    ) -> CommitOutcome {
+        let entry = self.of_the_server(own, Subject::of(&changes).as_ref());
+        self.finish(changes.with_audit(entry), settled).await
     }
 
     /// Records the end of a call that no change told of, if nobody has.
@@ -255,20 +293,20 @@ impl AuditLog {
         &self.root_keys
     }
 
-    fn of_the_server(&self, action: &str, subject: Option<&Subject>) -> AuditEntry {
+    fn of_the_server(&self, own: &OwnEntry, subject: Option<&Subject>) -> AuditEntry {
         let target = subject.map(|subject| format!("{}:{}", subject.kind, subject.id));
         let event = AuditEvent {
             time_utc_ms: self.now().0,
             actor: Actor::System,
-            action: LogText::lossy(action),
+            action: LogText::lossy(own.action),
             target: LogText::lossy(&target.unwrap_or_default()),
             outcome: LogText::lossy(CallEnd::OK.outcome),
             new_version: subject.and_then(|subject| subject.version),
-            request_id: LogText::default(),
+            request_id: LogText::lossy(&own.request_id),
             note: LogText::default(),
         };
         AuditEntry {
-            org_id: SERVER_LOG,
+            org_id: own.org_id,
             entry: event.to_bytes(),
         }
     }

@@ -102,7 +102,7 @@ impl Vault {
                     .key_ring(reader)
                     .await?
                     .ok_or(VaultError::KeysMissing)?;
-                let kek = self.unlock(reader, secret, &ring.protection).await?;
+                let kek = self.unlock(reader, secret, &ring).await?;
                 Ok(Opener::UserKeys(Box::new((ring, kek))))
             }
             (CredentialProtection::UserKeys, _) => Err(VaultError::UserSecretMissing),

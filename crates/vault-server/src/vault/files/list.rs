@@ -24,7 +24,7 @@ impl Vault {
     ) -> Result<Page<FileInfo>, VaultError> {
         let owner = access::member(caller)?;
         let ring = self.key_ring(owner).await?.ok_or(VaultError::KeysMissing)?;
-        let kek = self.unlock(owner, secret, &ring.protection).await?;
+        let kek = self.unlock(owner, secret, &ring).await?;
         let found = self.store.files(owner.org_id, owner.user_id, after, limit);
         let Page { rows, more } = found.await?;
         let mut files = Vec::with_capacity(rows.len());

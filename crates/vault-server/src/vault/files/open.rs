@@ -66,7 +66,7 @@ impl Vault {
             .await?
             .ok_or(VaultError::KeysMissing)?;
         let transfer = self.downloads.begin(reader)?;
-        let kek = self.unlock(reader, secret, &ring.protection).await?;
+        let kek = self.unlock(reader, secret, &ring).await?;
         let attempt = || self.try_open(reader, access, &ring, &kek);
         let (found, info, body) = self.turns.retry((reader, access), attempt).await?;
         Ok(OpenedFile {

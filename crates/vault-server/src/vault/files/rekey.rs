@@ -44,7 +44,7 @@ impl Vault {
             .await?;
         let ring = self.key_ring(owner).await?.ok_or(VaultError::KeysMissing)?;
         let transfer = Arc::new(self.uploads.begin(owner)?);
-        let kek = self.unlock(owner, secret, &ring.protection).await?;
+        let kek = self.unlock(owner, secret, &ring).await?;
         let attempt = || {
             let place = (file_id, share_id);
             self.try_rekey_file(owner, place, &ring, &kek, &transfer)

@@ -62,7 +62,7 @@ impl Vault {
         self.check_file_size(declared_bytes.unwrap_or_default())?;
         let ring = self.key_ring(owner).await?.ok_or(VaultError::KeysMissing)?;
         let transfer = Arc::new(self.uploads.begin(owner)?);
-        self.unlock(owner, secret, &ring.protection).await?;
+        self.unlock(owner, secret, &ring).await?;
         let file_id = Uuid::now_v7().into();
         let record = Record::file(file_id);
         let place = payload_place(owner, record, FIRST_BODY);

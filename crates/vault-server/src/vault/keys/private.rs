@@ -43,7 +43,7 @@ impl Vault {
     ) -> Result<SealedKeys, VaultError> {
         let whose = access::member(caller)?;
         let ring = self.key_ring(whose).await?.ok_or(VaultError::KeysMissing)?;
-        self.unlock(whose, secret, &ring.protection).await?;
+        self.unlock(whose, secret, &ring).await?;
         let protected = ring.protected_keys()?;
         Ok(SealedKeys {
             org_id: whose.org_id,

@@ -95,8 +95,18 @@ impl Vault {
         only_resume: bool,
     ) -> Result<Rotation, VaultError> {
         let whose = access::member(caller)?;
-        let mut ring = self.key_ring(whose).await?.ok_or(VaultError::KeysMissing)?;
-        let kek = self.unlock(whose, secret, &ring.protection).await?;
+        let attempt = |ring| self.try_rotate_keys(whose, ring, secret, only_resume);
+        self.change_keys(whose, attempt).await
+    }
+
+    async fn try_rotate_keys(
+        &self,
+        whose: Member,
+        mut ring: CheckedRing,
+        secret: &SecretSlice<u8>,
+        only_resume: bool,
+    ) -> Result<Rotation, VaultError> {
+        let kek = self.unlock_alone(whose, secret, &ring.protection).await?;
         let mut pass = self.move_wraps(whose, &ring, &kek).await?;
         let started = pass.at_end && pass.moved == 0 && !only_resume;
         if started {
@@ -304,24 +314,6 @@ impl Vault {
             }
         }
         Ok(stored)
-    }
-
-    /// The keys as they are now, for a record that was read after the secret was looked at: a
-    /// rotation may have moved its wrap since.
-    ///
-    /// # Errors
-    /// `Conflict` when the secret has changed.
-    pub(crate) async fn keys_now(
-        &self,
-        whose: Member,
-        kek: &Kek,
-    ) -> Result<CheckedRing, VaultError> {
-        let ring = self.key_ring(whose).await?.ok_or(VaultError::KeysMissing)?;
-        if ring.keys.secret_version == kek.secret_version() {
-            Ok(ring)
-        } else {
-            Err(VaultError::Conflict)
-        }
     }
 }
 

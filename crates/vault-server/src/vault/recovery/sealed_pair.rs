@@ -87,8 +87,7 @@ impl SealedPair {
 
     /// Whether the owner's secret or key pair has changed since.
     pub(super) fn is_stale(&self, ring: &CheckedRing) -> bool {
-        let now = (ring.keys.secret_version, ring.keys.current_generation);
-        (self.secret_version, self.generation) != now
+        (self.secret_version, self.generation) != ring.state()
     }
 }
 

@@ -62,8 +62,8 @@ impl Vault {
         self.own_record(owner, what).await?;
         self.recipient_keys(owner, new).await?;
         let ring = self.key_ring(owner).await?.ok_or(VaultError::KeysMissing)?;
-        let kek = self.unlock(owner, secret, &ring.protection).await?;
-        let attempt = || self.try_share(owner, what, new, &kek);
+        let kek = self.unlock(owner, secret, &ring).await?;
+        let attempt = || self.try_share(owner, what, new, (&ring, &kek));
         self.turns.retry((owner, what), attempt).await
     }
 
@@ -72,13 +72,13 @@ impl Vault {
         owner: Member,
         what: OwnRecord<'_>,
         new: NewShare<'_>,
-        kek: &Kek,
+        (ring, kek): (&CheckedRing, &Kek),
     ) -> Result<Share, VaultError> {
         self.check_in_future(new.expires)?;
         let found = self.own_record(owner, what).await?;
         let read = found.keyed();
         let record = read.record;
-        let ring = self.keys_now(owner, kek).await?;
+        let ring = self.keys_now(owner, ring).await?;
         let keys = self.recipient_keys(owner, new).await?;
         let old = self.store.share_with(record, new.recipient).await?;
         if let Some(old) = &old {

@@ -74,7 +74,7 @@ impl Vault {
             .key_ring(reader)
             .await?
             .ok_or(VaultError::KeysMissing)?;
-        let kek = self.unlock(reader, secret, &ring.protection).await?;
+        let kek = self.unlock(reader, secret, &ring).await?;
         let opener = Opener {
             account_key: ring.account_key(&kek)?,
             ring: &ring,

@@ -39,7 +39,7 @@ impl Vault {
             None => None,
             Some(secret) => {
                 let ring = self.key_ring(owner).await?.ok_or(VaultError::KeysMissing)?;
-                let kek = self.unlock(owner, secret, &ring.protection).await?;
+                let kek = self.unlock(owner, secret, &ring).await?;
                 Some(ring.account_key(&kek)?)
             }
         };
@@ -92,14 +92,14 @@ impl Vault {
         self.live_share(owner, Record::value(read.value.record_id), share_id)
             .await?;
         let ring = self.key_ring(owner).await?.ok_or(VaultError::KeysMissing)?;
-        let kek = self.unlock(owner, secret, &ring.protection).await?;
+        let kek = self.unlock(owner, secret, &ring).await?;
         let always = Precondition::default();
         let attempt = async || {
             let read = self.readable(owner, name, None).await?;
             let share = self
                 .live_share(owner, Record::value(read.value.record_id), share_id)
                 .await?;
-            let ring = self.keys_now(owner, &kek).await?;
+            let ring = self.keys_now(owner, &ring).await?;
             let opened = self.open_version(owner, &read, &ring, &kek)?;
             let new = opened.as_new(&always)?;
             let over = Over {

@@ -46,7 +46,7 @@ impl Vault {
             .key_ring(reader)
             .await?
             .ok_or(VaultError::KeysMissing)?;
-        let kek = self.unlock(reader, secret, &ring.protection).await?;
+        let kek = self.unlock(reader, secret, &ring).await?;
         // The secret may have taken a while.
         self.check_inbound(reader, RecordKind::Value, &share)?;
         let mut opened = self.open_held(Holder::of(&share)?, &read, &ring, &kek)?;

@@ -57,7 +57,7 @@ struct GrantedKeys {
 #[derive(PartialEq, Eq)]
 struct Standing {
     user: u64,
-    keys: Option<u64>,
+    keys: Option<(u32, u32)>,
 }
 
 impl Vault {
@@ -136,7 +136,7 @@ impl Vault {
         let keys = self.key_ring(whose).await?;
         Ok(Standing {
             user: user.version,
-            keys: keys.map(|ring| ring.keys.version),
+            keys: keys.map(|ring| ring.state()),
         })
     }
 
@@ -153,7 +153,7 @@ impl Vault {
         }
         let secret = secret.ok_or(VaultError::UserSecretMissing)?;
         let ring = self.key_ring(whose).await?.ok_or(VaultError::KeysMissing)?;
-        let kek = self.unlock(whose, secret, &ring.protection).await?;
+        let kek = self.unlock(whose, secret, &ring).await?;
         Ok(Some((ring, kek)))
     }
 

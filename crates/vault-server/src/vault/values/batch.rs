@@ -54,7 +54,7 @@ impl Vault {
             return Ok(errors.map(Err).collect());
         }
         let ring = self.key_ring(owner).await?.ok_or(VaultError::KeysMissing)?;
-        let kek = self.unlock(owner, secret, &ring.protection).await?;
+        let kek = self.unlock(owner, secret, &ring).await?;
         let mut opened = Vec::with_capacity(checked.len());
         for read in checked {
             opened.push(read.and_then(|read| self.open_version(owner, &read, &ring, &kek)));

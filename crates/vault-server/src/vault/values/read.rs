@@ -67,7 +67,7 @@ impl Vault {
         let owner = access::member(caller)?;
         let read = self.readable(owner, name, version).await?;
         let ring = self.key_ring(owner).await?.ok_or(VaultError::KeysMissing)?;
-        let kek = self.unlock(owner, secret, &ring.protection).await?;
+        let kek = self.unlock(owner, secret, &ring).await?;
         self.open_version(owner, &read, &ring, &kek)
     }
 

@@ -75,10 +75,10 @@ impl Vault {
         let owner = access::member(caller)?;
         self.readable(owner, name, Some(version)).await?;
         let ring = self.key_ring(owner).await?.ok_or(VaultError::KeysMissing)?;
-        let kek = self.unlock(owner, secret, &ring.protection).await?;
+        let kek = self.unlock(owner, secret, &ring).await?;
         let attempt = async || {
             let read = self.readable(owner, name, Some(version)).await?;
-            let ring = self.keys_now(owner, &kek).await?;
+            let ring = self.keys_now(owner, &ring).await?;
             let opened = self.open_version(owner, &read, &ring, &kek)?;
             let new = opened.as_new(precondition)?;
             // The bound may be lower than when it was written.

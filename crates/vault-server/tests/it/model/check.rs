@@ -63,6 +63,9 @@ impl World<'_> {
         let now = self.now();
         let visible = self.held.iter();
         let visible = visible.filter(|(key, held)| key.kind == kind && held.visible(now));
+        // What is used acts in its owner's name, and rests while the owner is shut out.
+        let visible = visible
+            .filter(|(key, _)| kind != Kind::Credential || !self.disabled.contains(&key.owner));
         let mine = visible.filter_map(|(key, held)| {
             let given = held.live(who, now)?;
             Some((given.id.as_str(), (key, held)))
@@ -139,7 +142,8 @@ impl World<'_> {
     fn usable(&self, who: Who, key: &Key) -> Option<&Version> {
         let now = self.now();
         let held = self.held.get(key).filter(|held| held.visible(now))?;
-        let may = key.owner == who || held.live(who, now).is_some();
+        let is_shared = held.live(who, now).is_some() && !self.disabled.contains(&key.owner);
+        let may = key.owner == who || is_shared;
         may.then(|| held.current())
     }
 
