@@ -24,7 +24,7 @@ use self::stage::Stage;
 use self::steps::{Step, steps};
 use self::world::World;
 
-const CASES: u32 = 24;
+const CASES: u32 = 20;
 /// Raises [`CASES`].
 const CASES_VARIABLE: &str = "VAULT_SERVER_MODEL_CASES";
 const SHRINKS_MAX: u32 = 400;

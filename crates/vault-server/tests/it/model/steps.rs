@@ -183,9 +183,9 @@ fn openings() -> Vec<Step> {
             share(Thing::Value(0)),
             share(Thing::File(0)),
             share(Thing::Credential(0)),
-            Step::Grant(owner, Scope::Names(0), 20),
+            Step::Grant(owner, Scope::Names(0), 100),
             Step::Keep(owner, true, None),
-            Step::Grant(owner, Scope::Credential(0), 20),
+            Step::Grant(owner, Scope::Credential(0), 100),
         ]
     };
     [of_one(0, 1), of_one(1, 0)].concat()
