@@ -2,9 +2,9 @@
 //! limits: every hostile connection ends, somebody else is served meanwhile, and the process does
 //! not grow beyond a bound.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -34,6 +34,8 @@ const CHILD: &str = "SEALGATE_TEST_FLOOD_CHILD";
 struct Process {
     child: Child,
     address: SocketAddr,
+    /// Stays open: the harness in the child speaks up when a test takes long.
+    _output: BufReader<ChildStdout>,
 }
 
 impl Process {
@@ -45,12 +47,17 @@ impl Process {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut output = BufReader::new(child.stdout.take().unwrap());
+        let lines = output.by_ref().lines();
         let address = lines
             .map_while(Result::ok)
             .find_map(|line| line.split_once("listening ")?.1.parse().ok())
             .expect("the child says where it listens");
-        Self { child, address }
+        Self {
+            child,
+            address,
+            _output: output,
+        }
     }
 
     /// Resident memory in bytes.
