@@ -1,6 +1,6 @@
 //! Other processes, as the kernel sees them.
 
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 /// Clock ticks per second in `/proc/*/stat`, fixed on Linux.
@@ -50,33 +50,31 @@ pub(crate) fn children(pid: u32) -> Vec<u32> {
         .collect()
 }
 
-/// System calls per request while `load` runs, counted by strace where it is installed.
-pub(crate) async fn system_calls(pids: &[u32], load: impl Future<Output = usize>) -> Option<f64> {
+/// How often `event` happens per request while `load` runs, as the kernel counts it for perf:
+/// strace would slow the proxy down, and a slow proxy finds more to do each time it looks. `None`
+/// where perf is not installed or the machine does not count it.
+pub(crate) async fn counted(
+    event: &str,
+    pids: &[u32],
+    load: impl Future<Output = usize>,
+) -> Option<f64> {
     let out = tempfile::NamedTempFile::new().unwrap();
-    let mut strace = Command::new("strace");
-    strace
-        .args(["-f", "-c", "-U", "calls", "-o"])
-        .arg(out.path());
-    for pid in pids {
-        strace.args(["-p", &pid.to_string()]);
-    }
-    let mut strace = strace.stderr(std::process::Stdio::null()).spawn().ok()?;
+    let pids: Vec<String> = pids.iter().map(u32::to_string).collect();
+    let mut perf = Command::new("perf");
+    perf.args(["stat", "-x", ",", "-e", event, "-p", &pids.join(","), "-o"]);
+    let (stdout, stderr) = (Stdio::null(), Stdio::null());
+    let perf = perf.arg(out.path()).stdout(stdout).stderr(stderr).spawn();
+    let mut perf = perf.ok()?;
     tokio::time::sleep(Duration::from_millis(500)).await;
     let requests = load.await;
     Command::new("kill")
-        .args(["-INT", &strace.id().to_string()])
+        .args(["-INT", &perf.id().to_string()])
         .status()
         .ok()?;
-    strace.wait().ok()?;
+    perf.wait().ok()?;
     let counts = std::fs::read_to_string(out.path()).ok()?;
-    // The last line is the total.
-    let total: f64 = counts
-        .lines()
-        .last()?
-        .split_whitespace()
-        .next()?
-        .parse()
-        .ok()?;
+    let line = counts.lines().find(|line| line.contains(event))?;
+    let total: f64 = line.split(',').next()?.parse().ok()?;
     #[allow(clippy::cast_precision_loss, reason = "far below 2^52")]
     (requests > 0).then(|| total / requests as f64)
 }

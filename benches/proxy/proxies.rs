@@ -1,6 +1,5 @@
 //! The proxies under test: how each is told to do the job, and how it is started and ended.
 
-use std::fmt::Write as _;
 use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
@@ -8,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use crate::upstream::{SECRET, Upstream};
-use crate::{PROXY_CORE, process};
+use crate::{PROXY_CORE, process, vault};
 
 /// Keys in the map of nginx and HAProxy.
 const KEYS: usize = 1_000;
@@ -35,17 +34,23 @@ pub(crate) struct Proxy {
 
 impl Job {
     /// Everything that is installed, Sealgate first.
-    pub(crate) fn all(upstream: &Upstream) -> Vec<Self> {
-        let sealgate = std::env::var_os("SEALGATE_BIN");
-        let sealgate =
-            sealgate.map_or_else(|| PathBuf::from("target/release/sealgate"), Into::into);
-        assert!(sealgate.exists(), "{}: build it first", sealgate.display());
-        let _ = upstream;
+    pub(crate) fn all() -> Vec<Self> {
+        let path = std::env::var_os("SEALGATE_BIN");
+        let path = path.map_or_else(|| PathBuf::from("target/release/sealgate"), Into::into);
+        assert!(path.exists(), "{}: build it first", path.display());
         let jobs = [
             Self {
                 name: "Sealgate",
-                program: sealgate,
-                start: sealgate_identity,
+                program: path,
+                start: sealgate,
+            },
+            // Two builds beside each other.
+            Self {
+                name: "other Sealgate",
+                program: std::env::var_os("SEALGATE_OTHER_BIN")
+                    .unwrap_or_default()
+                    .into(),
+                start: sealgate,
             },
             Self {
                 name: "nginx",
@@ -156,19 +161,13 @@ impl Drop for Proxy {
     }
 }
 
-/// The secret comes with each request.
-fn sealgate_identity(job: &Job, upstream: &Upstream, tls: bool) -> Proxy {
+/// A user of an organisation, who calls with an access token for one credential.
+fn sealgate(job: &Job, upstream: &Upstream, tls: bool) -> Proxy {
     let directory = tempfile::tempdir().unwrap();
     let mut command = job.command();
     command
-        .args([
-            "serve",
-            "--dev",
-            "--listen",
-            "127.0.0.1:0",
-            "--workers",
-            "1",
-        ])
+        .args(["serve", "--dev", "--listen", "127.0.0.1:0"])
+        .args(["--workers", "1"])
         .args(["--connections-max", "12000"])
         .args(["--connections-per-peer-max", "12000"])
         .args(["--connections-per-peer-per-second", "100000"])
@@ -180,31 +179,17 @@ fn sealgate_identity(job: &Job, upstream: &Upstream, tls: bool) -> Proxy {
         .stdout(Stdio::piped());
     let mut child = command.spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let mut seen = String::new();
-    let (key, address) = loop {
-        let line = lines.next().expect("the server greets").unwrap();
-        let _ = writeln!(seen, "{line}");
-        let word = |start: &str| {
-            let at = seen.find(start)?;
-            let rest = &seen[at..];
-            let end = rest.find(|c: char| !(c.is_ascii_alphanumeric() || "_-.:/".contains(c)));
-            Some(rest[..end.unwrap_or(rest.len())].to_owned())
-        };
-        if let (Some(key), Some(base)) = (word("sgk_"), word("http://127.0.0.1:")) {
-            let address = base["http://".len()..].split('/').next().unwrap().parse();
-            break (key, address.unwrap());
-        }
-    };
+    let (admin_key, address) = vault::greeted(&mut lines);
     // The pipe stays drained, so that the server never waits for us.
     std::thread::spawn(move || lines.count());
-    let target = if tls {
-        format!("https://localhost:{}", upstream.tls.port())
+    let (scheme, port) = if tls {
+        ("https", upstream.tls.port())
     } else {
-        format!("http://{}", upstream.plain)
+        ("http", upstream.plain.port())
     };
-    let headers = format!(
-        "X-Api-Key: {key}\r\nX-Target-URL: {target}{{path}}\r\nX-Identity-Key: {SECRET}\r\n"
-    );
+    let origin = format!("localhost:{port}");
+    let token = vault::token(address, &admin_key, &origin, SECRET);
+    let headers = format!("X-Api-Key: {token}\r\nX-Target-URL: {scheme}://{origin}{{path}}\r\n");
     Proxy::running(job, address, headers, child, directory)
 }
 

@@ -33,6 +33,11 @@ impl Table {
         self.rows[row].1[at].push(value);
     }
 
+    /// Whether anything of this kind was added.
+    pub(crate) fn has(&self, what: &str) -> bool {
+        self.rows.iter().any(|(name, _)| name == what)
+    }
+
     /// Medians of each proxy, and the ratios of the first to each other one, round by round.
     pub(crate) fn print(&self) {
         println!(

@@ -1,18 +1,12 @@
-//! The upstream: plain and TLS, HTTP/1.1, 200 only for the right secret and without the key.
+//! The upstream: plain and TLS, HTTP/1.1 by hand, so that the proxy is what is busy. It answers 200
+//! only to the right secret and without the key.
 
-use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use bytes::Bytes;
-use http_body_util::{BodyExt, Full};
-use hyper::body::Incoming;
-use hyper::service::service_fn;
-use hyper::{Request, Response, StatusCode};
-use hyper_util::rt::TokioIo;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
@@ -24,6 +18,12 @@ pub(crate) const SECRET: &str = "Bearer sk_bench_0123456789abcdef0123456789abcde
 
 /// A small answer, the size of many APIs' answers.
 const SMALL: &[u8] = &[b'j'; 256];
+
+/// The large one.
+static LARGE: [u8; BULK_BYTES] = [0; BULK_BYTES];
+
+/// Bytes that are read at once.
+const BUFFER_BYTES: usize = 64 * 1_024;
 
 /// The two listeners and the certificate.
 pub(crate) struct Upstream {
@@ -84,29 +84,93 @@ async fn listen(tls: Option<TlsAcceptor>) -> SocketAddr {
     address
 }
 
-async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin) {
-    let connection = hyper::server::conn::http1::Builder::new()
-        .serve_connection(TokioIo::new(stream), service_fn(answer));
-    // A proxy closes its kept connections as it likes.
-    let _ = connection.await;
+/// Answers requests until the proxy closes the connection, as it likes.
+async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin) {
+    let mut buffer = vec![0; BUFFER_BYTES];
+    let mut filled = 0;
+    loop {
+        let head = loop {
+            let seen = &buffer[..filled];
+            if let Some(end) = seen.windows(4).position(|window| window == b"\r\n\r\n") {
+                break end + 4;
+            }
+            match stream.read(&mut buffer[filled..]).await {
+                Ok(count) if count > 0 => filled += count,
+                _ => return,
+            }
+        };
+        let request = Head::read(std::str::from_utf8(&buffer[..head]).unwrap());
+        let mut left = request.body_bytes;
+        let come = left.min(filled - head);
+        left -= come;
+        buffer.copy_within(head + come..filled, 0);
+        filled -= head + come;
+        while left > 0 {
+            // What comes is of this body: nobody sends the next request before the answer.
+            match stream.read(&mut buffer).await {
+                Ok(count) if count > 0 => left -= count,
+                _ => return,
+            }
+        }
+        if answer(&mut stream, &request).await.is_err() {
+            return;
+        }
+    }
 }
 
-async fn answer(mut request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
-    let headers = request.headers();
-    let right = headers
-        .get("authorization")
-        .is_some_and(|value| value == SECRET)
-        && !headers.contains_key("x-api-key");
-    while let Some(Ok(_)) = request.body_mut().frame().await {}
-    let body = if request.uri().path() == "/down" {
-        // One zeroed page range, shared by all answers.
-        Bytes::from_static(&[0; BULK_BYTES])
-    } else {
-        Bytes::from_static(SMALL)
-    };
-    let mut response = Response::new(Full::new(body));
-    if !right {
-        *response.status_mut() = StatusCode::FORBIDDEN;
+/// What the upstream looks at.
+struct Head {
+    is_down: bool,
+    is_right: bool,
+    body_bytes: usize,
+}
+
+impl Head {
+    fn read(text: &str) -> Self {
+        let mut lines = text.lines();
+        let path = lines.next().and_then(|line| line.split(' ').nth(1));
+        let mut head = Self {
+            is_down: path == Some("/down"),
+            is_right: false,
+            body_bytes: 0,
+        };
+        let mut has_key = false;
+        for (name, value) in lines.filter_map(|line| line.split_once(':')) {
+            let (is, value) = (|known| name.eq_ignore_ascii_case(known), value.trim());
+            if is("authorization") {
+                head.is_right = value == SECRET;
+            } else if is("x-api-key") {
+                has_key = true;
+            } else if is("content-length") {
+                head.body_bytes = value.parse().unwrap();
+            } else {
+                // The generator sends lengths, and a proxy has no reason to change that.
+                assert!(!is("transfer-encoding"), "a body without a length");
+            }
+        }
+        head.is_right &= !has_key;
+        head
     }
-    Ok(response)
+}
+
+async fn answer(stream: &mut (impl AsyncWrite + Unpin), request: &Head) -> std::io::Result<()> {
+    let status = if request.is_right {
+        "200 OK"
+    } else {
+        "403 Forbidden"
+    };
+    let body = if request.is_down { &LARGE } else { SMALL };
+    let mut answer = format!(
+        "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    )
+    .into_bytes();
+    if request.is_down {
+        stream.write_all(&answer).await?;
+        stream.write_all(body).await?;
+    } else {
+        answer.extend_from_slice(body);
+        stream.write_all(&answer).await?;
+    }
+    stream.flush().await
 }
