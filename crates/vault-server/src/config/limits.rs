@@ -31,7 +31,8 @@ pub mod defaults {
     pub const BODY_GRACE_SECONDS: u64 = 20;
     /// Rate a request body must keep up, averaged over the time spent waiting for it.
     pub const BODY_RATE_MIN_BYTES_PER_SECOND: u64 = 1_024;
-    /// Header fields of one request.
+    /// Header fields of one request, and of one upstream answer. It is hyper's own bound: any other
+    /// that hyper is told costs two allocations for each head.
     pub const HEADER_COUNT_MAX: usize = 100;
     /// Bytes of one request head; also the read buffer, which bounds unread pipelines.
     pub const HEADER_BYTES_MAX: usize = 32 * 1_024;
@@ -83,8 +84,6 @@ pub mod defaults {
     pub const POOL_IDLE_TIMEOUT_SECONDS: u64 = 50;
     /// Bytes of one upstream answer head.
     pub const UPSTREAM_HEADER_BYTES_MAX: usize = 128 * 1_024;
-    /// Header fields of one upstream answer.
-    pub const UPSTREAM_HEADER_COUNT_MAX: usize = 256;
     /// From the stop signal to the end of the last request.
     pub const DRAIN_TIMEOUT_SECONDS: u64 = 25;
 }

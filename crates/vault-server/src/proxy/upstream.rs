@@ -29,7 +29,6 @@ use super::trust::UpstreamTls;
 use super::upgrade::name_websocket;
 use crate::config::defaults::{
     HTTP2_PING_INTERVAL_SECONDS, HTTP2_PING_TIMEOUT_SECONDS, UPSTREAM_HEADER_BYTES_MAX,
-    UPSTREAM_HEADER_COUNT_MAX,
 };
 use crate::layers::body::{BodyStalled, body_problem, caused_by};
 use crate::problem::{Code, Problem};
@@ -102,10 +101,7 @@ impl Upstream {
     ) -> Result<(Response<Incoming>, Lease), UpstreamError> {
         let (target, mut request) = outbound.into_parts();
         let is_bound = is_bound_by_request(request.headers());
-        let key = PoolKey {
-            org_id,
-            origin: target.origin(),
-        };
+        let key = PoolKey::new(org_id, &target);
         // A kept connection may have been closed at the very moment it was taken; then the
         // request comes back untouched and tries the next one.
         for _ in 0..KEPT_TRIES_MAX {
@@ -120,9 +116,9 @@ impl Upstream {
                 },
             }
         }
-        let sender = self
-            .connect(org_id, &target, &self.tls.for_target(&target).any)
-            .await?;
+        let tls = &self.tls.for_target(&target).any;
+        // Large and rare: in a box, so that no request carries its room along.
+        let sender = Box::pin(self.connect(org_id, &target, tls)).await?;
         let mut lease = self.pool.adopt(key, sender);
         match exchange(&mut lease.sender, &target, request).await {
             Ok(response) => answered(response, lease, is_bound),
@@ -143,10 +139,7 @@ impl Upstream {
         let sender = self
             .connect(org_id, &target, &self.tls.for_target(&target).http1)
             .await?;
-        let key = PoolKey {
-            org_id,
-            origin: target.origin(),
-        };
+        let key = PoolKey::new(org_id, &target);
         let mut lease = self.pool.adopt(key, sender);
         let sent = exchange(&mut lease.sender, &target, request).await;
         let response = sent.map_err(TrySendError::into_error)?;
@@ -249,8 +242,8 @@ async fn handshake_http1<T>(stream: T) -> Result<Sender, UpstreamError>
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    // The number of headers has its bound from hyper, see `HEADER_COUNT_MAX`.
     let (sender, connection) = http1::Builder::new()
-        .max_headers(UPSTREAM_HEADER_COUNT_MAX)
         .max_buf_size(UPSTREAM_HEADER_BYTES_MAX)
         // Header names travel in the case they came in.
         .preserve_header_case(true)

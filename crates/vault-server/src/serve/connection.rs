@@ -78,12 +78,14 @@ fn http1_builder(limits: &Limits) -> http1::Builder {
     builder
         .timer(TokioTimer::new())
         .header_read_timeout(limits.header_read_timeout)
-        .max_headers(limits.header_count_max)
         // Bounds the head, and what an unread pipeline may hold.
         .max_buf_size(limits.header_bytes_max)
         .keep_alive(true)
         // Header names reach an upstream in the case they came in.
         .preserve_header_case(true);
+    if limits.header_count_max != defaults::HEADER_COUNT_MAX {
+        builder.max_headers(limits.header_count_max);
+    }
     builder
 }
 

@@ -4,6 +4,7 @@ use axum::body::Body;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use tokio::io::AsyncReadExt;
+use vault_server::config::defaults::HEADER_COUNT_MAX;
 
 use super::support::{KEY_A, TestServer};
 use super::upstream::{RawUpstream, TlsUpstream};
@@ -75,6 +76,21 @@ async fn failures_have_their_status_and_code_and_name_no_address() {
         );
         answer.is_problem(status, code);
         assert!(!answer.body.contains("127.0.0.1"), "{what}: {answer:?}");
+    }
+}
+
+/// The bound is hyper's own, which it is not told.
+#[tokio::test]
+async fn an_answer_has_as_many_headers_as_a_request_may_have() {
+    let server = TestServer::start(|_| {}).await;
+    for (more, status) in [(0, 200), (1, 502)] {
+        let lines = "X-Line: a\r\n".repeat(HEADER_COUNT_MAX - 1 + more);
+        let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n{lines}\r\n");
+        let (upstream, _) = RawUpstream::answering(answer.leak()).await;
+        let answer = get(&server, &upstream.url("/"), &[]).await;
+        assert_eq!(answer.status, status, "{more}: {answer:?}");
+        let refused = answer.header("x-sealgate-error");
+        assert_eq!(refused, (more > 0).then_some("upstream_protocol"));
     }
 }
 
