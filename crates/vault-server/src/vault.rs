@@ -45,13 +45,14 @@ use std::sync::Arc;
 use hardened_crypto::argon2_pool::Argon2Pool;
 use hardened_crypto::root_key::RootKeyring;
 use tokio::sync::Semaphore;
-use vault_store::{BlobStore, CredentialRead, KeyId, RecordId, Store};
+use vault_store::{BlobStore, KeyId, RecordId, Store};
 
 use self::access::Member;
 use self::attempts::AttemptLimiter;
 use self::audit::AuditLog;
 use self::authentication::KnownKey;
 use self::clock::Clock;
+use self::credentials::KnownCredential;
 use self::files::Transfers;
 use self::hash_shares::HashShares;
 use self::key_uses::KeyUses;
@@ -106,7 +107,7 @@ pub struct Vault {
     epoch: Arc<Epoch>,
     known_keys: Snapshot<KeyId, KnownKey>,
     known_tokens: Snapshot<KeyId, KnownToken>,
-    known_credentials: Snapshot<(Member, RecordId), CredentialRead>,
+    known_credentials: Snapshot<(Member, RecordId), KnownCredential>,
     key_uses: KeyUses,
     hash_shares: HashShares,
     strengthening: Arc<Strengthening>,

@@ -84,8 +84,8 @@ where
         let Some(log) = self.log.clone().filter(|_| !is_health) else {
             return self.inner.call(request);
         };
-        let id = request.extensions().get::<RequestId>().copied();
-        let call = Call::open(&log, id.map(|id| id.to_string()).unwrap_or_default());
+        let id = request.extensions().get::<RequestId>();
+        let call = Call::open(&log, id.map(ToString::to_string).unwrap_or_default());
         if for_the_door {
             call.act(actions::PROXY);
         }

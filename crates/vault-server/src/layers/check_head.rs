@@ -40,8 +40,7 @@ impl<S> Layer<S> for CheckHeadLayer {
 
 impl<S> Service<Request> for CheckHead<S>
 where
-    S: Service<Request, Response = Response, Error = Problem>,
-    S::Future: Send + 'static,
+    S: Service<Request, Response = Response, Error = Problem, Future = BoxFuture>,
 {
     type Response = Response;
     type Error = Problem;
@@ -53,7 +52,7 @@ where
 
     fn call(&mut self, request: Request) -> BoxFuture {
         match check_head(&request) {
-            Ok(()) => Box::pin(self.inner.call(request)),
+            Ok(()) => self.inner.call(request),
             Err(problem) => Box::pin(std::future::ready(Err(problem))),
         }
     }

@@ -70,7 +70,8 @@ impl Account {
 
     /// Says where the call goes.
     pub(crate) fn goes_to(&self, target: &Target) {
-        let mut text = format!("{}{}", target.origin(), target.path());
+        let (scheme, authority) = (target.scheme(), target.authority());
+        let mut text = format!("{scheme}://{authority}{}", target.path());
         let end = (0..=TARGET_BYTES_MAX.min(text.len()))
             .rev()
             .find(|at| text.is_char_boundary(*at));

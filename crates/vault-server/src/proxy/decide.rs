@@ -47,7 +47,8 @@ pub(crate) async fn decide(
             let vault = vault.ok_or(VaultError::CredentialNotFound)?;
             let named = named.map(Into::into);
             let finding = vault.outbound_with_credential(caller, target, named, secret.as_ref());
-            Ok(finding.await?)
+            // It may hash a password, and is large: a box keeps it out of other requests' futures.
+            Ok(Box::pin(finding).await?)
         }
     }
 }

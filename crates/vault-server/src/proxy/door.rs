@@ -110,13 +110,14 @@ impl Door {
         let sending = async {
             let sent = match going {
                 Going::Kept(replay) => {
-                    self.send_kept(org_id, &outbound, &replay, &progress)
-                        .await?
+                    // In boxes: what few requests need. All would carry its room along.
+                    let sending = self.send_kept(org_id, &outbound, &replay, &progress);
+                    Box::pin(sending).await?
                 }
                 Going::Once(request) => {
                     let request = self.prepare(outbound, request, &progress, gate.clone())?;
                     match upgrade {
-                        Some(_) => self.upstream.send_upgrade(org_id, request).await,
+                        Some(_) => Box::pin(self.upstream.send_upgrade(org_id, request)).await,
                         None => self.upstream.send(org_id, request).await,
                     }
                 }

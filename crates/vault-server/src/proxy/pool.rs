@@ -12,6 +12,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
+use credential_injector::{Scheme, Target};
+use http::uri::Authority;
 use hyper::client::conn::{http1, http2};
 use tokio::time::Instant;
 use vault_store::OrgId;
@@ -25,9 +27,18 @@ const SWEEP_INTERVAL: Duration = Duration::from_secs(10);
 /// Who may use a connection, and for what.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct PoolKey {
-    pub(crate) org_id: OrgId,
-    /// `scheme://host[:port]` of the target.
-    pub(crate) origin: String,
+    org_id: OrgId,
+    origin: (Scheme, Authority),
+}
+
+impl PoolKey {
+    /// The requests of an organisation to the origin of `target`.
+    pub(crate) fn new(org_id: OrgId, target: &Target) -> Self {
+        Self {
+            org_id,
+            origin: target.origin_key(),
+        }
+    }
 }
 
 /// The sending end of a connection.

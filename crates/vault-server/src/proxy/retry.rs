@@ -87,7 +87,8 @@ impl Going {
         };
         let (parts, body) = request.into_parts();
         let paced = Body::new(PacedBody::new(body, Pace::strict(limits)));
-        let body = Bytes::from_owner(read_body(paced, RETRY_BODY_BYTES_MAX).await?);
+        let reading = Box::pin(read_body(paced, RETRY_BODY_BYTES_MAX));
+        let body = Bytes::from_owner(reading.await?);
         Ok(Self::Kept(Replay { retry, parts, body }))
     }
 

@@ -55,20 +55,25 @@ impl Progress {
 
     /// Ready once nothing has moved for `timeout`.
     pub(crate) async fn stands_still_for(&self, timeout: Duration) {
+        self.stands_still(timeout, None).await;
+    }
+
+    /// Ready once nothing has moved for too long, or all of it took too long.
+    pub(crate) async fn exhausts(&self, patience: Patience) {
+        let end = Instant::now().checked_add(patience.total);
+        self.stands_still(patience.still, end).await;
+    }
+
+    /// One timer for both ends: every request has it.
+    async fn stands_still(&self, timeout: Duration, end: Option<Instant>) {
         loop {
-            let due = self.last() + timeout;
+            let still = self.last() + timeout;
+            let due = end.map_or(still, |end| end.min(still));
             if due <= Instant::now() {
                 return;
             }
             tokio::time::sleep_until(due).await;
         }
-    }
-
-    /// Ready once nothing has moved for too long, or all of it took too long.
-    pub(crate) async fn exhausts(&self, patience: Patience) {
-        let standstill = self.stands_still_for(patience.still);
-        // Either end is one.
-        let _ = tokio::time::timeout(patience.total, standstill).await;
     }
 
     /// Something moved.

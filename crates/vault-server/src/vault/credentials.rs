@@ -22,6 +22,7 @@ mod to_grant;
 
 pub use change::{CredentialPatch, PlaceChange};
 pub use explain::Explanation;
+pub(super) use granted::KnownCredential;
 pub use make::NewCredential;
 pub use place::InjectionPlace;
 pub use sealing::{CredentialProtection, CredentialSecret};

@@ -7,6 +7,7 @@
 //! Promise: whoever comes first records; nobody does so twice. A call that was abandoned by its
 //! client before it was answered is recorded too.
 
+use std::borrow::Cow;
 use std::fmt::Display;
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -91,10 +92,10 @@ pub struct Call {
 impl Call {
     /// A call that has just come in. `request_id` is the server's own.
     #[must_use]
-    pub fn open(log: &Arc<AuditLog>, request_id: impl Display) -> Arc<Self> {
+    pub fn open(log: &Arc<AuditLog>, request_id: String) -> Arc<Self> {
         Arc::new(Self {
             log: Arc::clone(log),
-            request_id: request_id.to_string(),
+            request_id,
             state: Mutex::new(State {
                 caller: None,
                 action: UNROUTED,
@@ -157,7 +158,7 @@ impl Call {
 
     /// Says which object it is about.
     pub fn about(&self, kind: &'static str, id: impl Display) {
-        self.state().about(kind, &id.to_string());
+        self.state().about(kind, id);
     }
 
     /// Says which value it is about, by its name: the entry gets a tag of it.
@@ -215,8 +216,11 @@ impl Call {
             None if end.outcome == NOT_FOUND => SERVER_LOG,
             None => state.about_org.unwrap_or(SERVER_LOG),
         };
-        let key = key.map(|key| format!("key={key}")).unwrap_or_default();
-        let space = if end.note.is_empty() { "" } else { " " };
+        let note = match (key, end.note) {
+            (None, note) => note.into(),
+            (Some(key), "") => Cow::from(format!("key={key}")),
+            (Some(key), note) => Cow::from(format!("key={key} {note}")),
+        };
         let event = AuditEvent {
             time_utc_ms: self.log.now().0,
             actor,
@@ -225,7 +229,7 @@ impl Call {
             outcome: LogText::lossy(end.outcome),
             new_version,
             request_id: LogText::lossy(&self.request_id),
-            note: LogText::lossy(&format!("{key}{space}{}", end.note)),
+            note: LogText::lossy(&note),
         };
         AuditEntry {
             org_id,
@@ -233,7 +237,7 @@ impl Call {
         }
     }
 
-    fn target(&self, state: &State) -> String {
+    fn target<'a>(&self, state: &'a State) -> Cow<'a, str> {
         let member = state.caller.and_then(|caller| caller.member);
         let known = state.target.starts_with(VALUE);
         match (&state.name, member) {
@@ -241,9 +245,9 @@ impl Call {
                 let (org, user) = (*org_id.as_bytes(), *user_id.as_bytes());
                 let tag = tag_name(self.log.root_keys(), org.into(), user.into(), name);
                 let space = if state.target.is_empty() { "" } else { " " };
-                format!("{NAME}:{tag}{space}{}", state.target)
+                format!("{NAME}:{tag}{space}{}", state.target).into()
             }
-            _ => state.target.clone(),
+            _ => state.target.as_str().into(),
         }
     }
 
@@ -276,7 +280,7 @@ impl Call {
 }
 
 impl State {
-    fn about(&mut self, kind: &str, id: &str) {
+    fn about(&mut self, kind: &str, id: impl Display) {
         let item = format!("{kind}:{id}");
         if self.target.split(' ').any(|known| known == item)
             || self.target.len() + item.len() >= TARGET_BYTES_MAX
@@ -288,9 +292,11 @@ impl State {
             self.target = format!("{item} {}", self.target);
             return;
         }
-        if !self.target.is_empty() {
-            self.target.push(' ');
+        if self.target.is_empty() {
+            self.target = item;
+            return;
         }
+        self.target.push(' ');
         self.target.push_str(&item);
     }
 }

@@ -17,10 +17,27 @@ use crate::vault::audit;
 use crate::vault::error::VaultError;
 use crate::vault::tokens::Grant;
 
-/// A credential that fits a target, with the place it may go to.
-struct Fitting {
-    read: Arc<CredentialRead>,
+/// An authenticated credential, read: where it may go, and which passphrase opens it.
+pub(in crate::vault) struct KnownCredential {
+    read: CredentialRead,
     place: InjectionPlace,
+    /// `None` for one that no passphrase protects.
+    secret_version: Option<u32>,
+}
+
+impl KnownCredential {
+    fn read(read: CredentialRead) -> Result<Self, VaultError> {
+        let place = sealed_for(&read)?;
+        let protection = read.credential.protection.as_deref();
+        let protection = protection.map(Protection::parse).transpose();
+        let protection =
+            protection.map_err(|_| VaultError::Tampered("the protection of a credential"))?;
+        Ok(Self {
+            secret_version: protection.map(|protection| protection.secret_version()),
+            place,
+            read,
+        })
+    }
 }
 
 impl Vault {
@@ -41,13 +58,13 @@ impl Vault {
         if !grant.scope().permits_target(method, &target) {
             return Err(VaultError::OutOfScope);
         }
-        let Fitting { read, place } = match named {
+        let found = match named {
             Some(id) => self.named_in_grant(grant, id, &target).await?,
             None => self.find_in_grant(grant, &target).await?,
         };
-        audit::about("credential", read.credential.credential_id);
-        let opener = granted_opener(grant, &read)?;
-        self.bind_credential(target, &place, &opener, &read)
+        audit::about("credential", found.read.credential.credential_id);
+        let opener = granted_opener(grant, &found)?;
+        self.bind_credential(target, &found.place, &opener, &found.read)
     }
 
     async fn named_in_grant(
@@ -55,7 +72,7 @@ impl Vault {
         grant: &Grant,
         id: RecordId,
         target: &Target,
-    ) -> Result<Fitting, VaultError> {
+    ) -> Result<Arc<KnownCredential>, VaultError> {
         if !grant.scope().credentials().contains(&id) {
             return Err(VaultError::CredentialNotFound);
         }
@@ -68,7 +85,11 @@ impl Vault {
         }
     }
 
-    async fn find_in_grant(&self, grant: &Grant, target: &Target) -> Result<Fitting, VaultError> {
+    async fn find_in_grant(
+        &self,
+        grant: &Grant,
+        target: &Target,
+    ) -> Result<Arc<KnownCredential>, VaultError> {
         let mut fitting = Vec::new();
         for id in grant.scope().credentials() {
             match self.granted_credential(grant.member(), *id).await {
@@ -92,38 +113,51 @@ impl Vault {
         }
     }
 
-    fn fits(&self, found: &Fitting, target: &Target) -> bool {
+    fn fits(&self, found: &KnownCredential, target: &Target) -> bool {
         let pattern = found.place.pattern();
         self.permits(pattern) && pattern.matches_target(target)
     }
 
     /// A live credential with its place; `NotFound` for an erased and an expired one.
-    async fn granted_credential(&self, owner: Member, id: RecordId) -> Result<Fitting, VaultError> {
-        let kept = (owner, id);
-        let known = &self.known_credentials;
-        let read = match known.kept(&self.epoch, self.age(), &kept) {
-            Some(read) => read,
-            None => {
-                let load = async { self.usable_credential(owner, id).await.map(Some) };
-                let loaded = known.load(&self.epoch, self.age(), kept, load).await?;
-                loaded.ok_or(VaultError::NotFound)?
-            }
+    async fn granted_credential(
+        &self,
+        owner: Member,
+        id: RecordId,
+    ) -> Result<Arc<KnownCredential>, VaultError> {
+        let known = self
+            .known_credentials
+            .kept(&self.epoch, self.age(), &(owner, id));
+        let found = match known {
+            Some(found) => found,
+            None => Box::pin(self.load_granted(owner, id)).await?,
         };
-        self.check_usable(&read)?;
-        let place = sealed_for(&read)?;
-        Ok(Fitting { read, place })
+        self.check_usable(&found.read)?;
+        Ok(found)
+    }
+
+    async fn load_granted(
+        &self,
+        owner: Member,
+        id: RecordId,
+    ) -> Result<Arc<KnownCredential>, VaultError> {
+        let load = async {
+            let read = self.usable_credential(owner, id).await?;
+            KnownCredential::read(read).map(Some)
+        };
+        let known = &self.known_credentials;
+        let loading = known.load(&self.epoch, self.age(), (owner, id), load);
+        loading.await?.ok_or(VaultError::NotFound)
     }
 }
 
 /// The key in the grant, unless the credential has another one by now.
-fn granted_opener(grant: &Grant, read: &CredentialRead) -> Result<Opener, VaultError> {
-    let Some(protection) = read.credential.protection.as_deref() else {
+fn granted_opener(grant: &Grant, found: &KnownCredential) -> Result<Opener, VaultError> {
+    let read = &found.read;
+    let Some(secret_version) = found.secret_version else {
         let (of, place) = data_key_of(read);
         return grant.data_key(of, place).map(Opener::DataKey);
     };
-    let protection = Protection::parse(protection)
-        .map_err(|_| VaultError::Tampered("the protection of a credential"))?;
     let place = key_place(owner_of(read), read.credential.credential_id);
-    let key = grant.credential_key(place, protection.secret_version())?;
+    let key = grant.credential_key(place, secret_version)?;
     Ok(Opener::Passphrase(key))
 }

@@ -28,6 +28,8 @@ pub(in crate::vault) struct KnownToken {
     found: TokenAndUser,
     scope: TokenScope,
     boxes: TokenBoxes,
+    /// Where its boxes belong; hashing the scope for it is done once.
+    place: TokenContext,
 }
 
 impl KnownToken {
@@ -167,10 +169,16 @@ impl Vault {
         self.integrity.check(&found.user)?;
         let scope = TokenScope::parse(&found.token.scope)?;
         let boxes = TokenBoxes::parse(&found.token.boxes)?;
+        let whose = Member {
+            org_id: found.token.org_id,
+            user_id: found.token.user_id,
+        };
+        let place = place(whose, &found.token, &scope);
         Ok(Some(KnownToken {
             found,
             scope,
             boxes,
+            place,
         }))
     }
 
@@ -202,8 +210,7 @@ impl Vault {
             return Err(VaultError::NotFound);
         }
         let key_id = token.key_id;
-        let place = place(whose, token, &known.scope);
-        let key = TokenKey::derive(presented, &place).map_err(stored("a token"))?;
+        let key = TokenKey::derive(presented, &known.place).map_err(stored("a token"))?;
         Ok(Principal {
             key_id,
             role: Role::User {
