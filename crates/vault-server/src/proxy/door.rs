@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use credential_injector::{Outbound, OutboundRequest, Target, leaks_own_key, strip_response};
-use http::header::{CONNECTION, HeaderValue};
+use http::header::{CONNECTION, HeaderName, HeaderValue};
 use http::{Response, StatusCode, Version};
 use http_body::Body as _;
 use hyper::body::Incoming;
@@ -197,18 +197,18 @@ fn caller(request: &Request) -> Result<(Principal, OrgId), Problem> {
 }
 
 /// Headers by which some upstreams take another method or path than those of the request line.
-const OVERRIDES: [&str; 5] = [
-    "x-http-method",
-    "x-http-method-override",
-    "x-method-override",
-    "x-original-url",
-    "x-rewrite-url",
+const OVERRIDES: [HeaderName; 5] = [
+    HeaderName::from_static("x-http-method"),
+    HeaderName::from_static("x-http-method-override"),
+    HeaderName::from_static("x-method-override"),
+    HeaderName::from_static("x-original-url"),
+    HeaderName::from_static("x-rewrite-url"),
 ];
 
 /// Keeps a key or token that is confined from reaching past what was judged.
 fn refuse_overrides(caller: &Principal, headers: &http::HeaderMap) -> Result<(), Problem> {
     let confined = caller.scope.is_some() || caller.grant.is_some();
-    if confined && OVERRIDES.iter().any(|name| headers.contains_key(*name)) {
+    if confined && OVERRIDES.iter().any(|name| headers.contains_key(name)) {
         return Err(VaultError::OutOfScope.into());
     }
     Ok(())
