@@ -92,7 +92,10 @@ impl<B> PacedBody<B> {
             Duration::from_secs(self.received_bytes / self.pace.rate_min_bytes_per_second.max(1));
         // Never longer than the idle bound, however much was sent before.
         since
-            + (self.pace.grace + earned)
+            + self
+                .pace
+                .grace
+                .saturating_add(earned)
                 .saturating_sub(self.waited)
                 .min(self.pace.idle_max)
     }

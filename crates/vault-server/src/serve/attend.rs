@@ -21,6 +21,8 @@ use super::watch::{Verdict, Watch};
 /// How long an HTTP/1.1 connection is quiet between requests before it is parked. Connections in
 /// use are asked about that often whether they are.
 const PARK_AFTER: Duration = Duration::from_millis(250);
+/// The longest pause between two looks at a connection whose answer lasts.
+const LOOK_MAX: Duration = Duration::from_secs(60);
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -143,7 +145,11 @@ impl<'a> Looks<'a> {
             Some(due) if due <= now => None,
             Some(due) => Some(due),
             None => {
-                self.wait = if news { PARK_AFTER } else { self.wait * 2 };
+                self.wait = if news {
+                    PARK_AFTER
+                } else {
+                    self.wait.saturating_mul(2).min(LOOK_MAX)
+                };
                 Some(now + self.wait)
             }
         }

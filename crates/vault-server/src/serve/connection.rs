@@ -146,3 +146,44 @@ async fn farewell<I: AsyncWrite + Unpin>(io: &mut I) {
     // Whether it worked makes no difference to anybody here.
     let _ = tokio::time::timeout(CLOSING_GRACE, io.shutdown()).await;
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use axum::body::Body;
+    use tokio::io::AsyncReadExt;
+    use tokio::sync::{mpsc, watch};
+    use tokio::time::Instant;
+
+    use super::super::peers::Peers;
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_exchange_may_last_for_hours() {
+        let stack = tower::service_fn(|_: Request| -> InfallibleFuture {
+            Box::pin(async {
+                tokio::time::sleep(Duration::from_secs(2 * 60 * 60)).await;
+                Ok(Response::new(Body::from("late")))
+            })
+        });
+        let limits = Limits::default();
+        let peers = Arc::new(Peers::new(&limits));
+        let admission = peers.admit(IpAddr::from([127, 0, 0, 1]), Instant::now());
+        let (open, _closed) = mpsc::channel(1);
+        let (_stop, stopping) = watch::channel(false);
+        let place = Place::new(admission.unwrap(), open, stopping);
+        let (mut client, server) = tokio::io::duplex(4_096);
+        let driving = drive(Arc::new(Edge::new(stack, &limits)), server, place);
+        let asking = async {
+            let request = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+            client.write_all(request).await.unwrap();
+            let mut answer = String::new();
+            client.read_to_string(&mut answer).await.unwrap();
+            answer
+        };
+        let ((), answer) = tokio::join!(driving, asking);
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+        assert!(answer.ends_with("\r\n\r\nlate"), "{answer}");
+    }
+}
