@@ -129,7 +129,8 @@ where
     }
 }
 
-fn is_public(request: &Request) -> bool {
+/// Whether anybody may ask this.
+pub(super) fn is_public(request: &Request) -> bool {
     request.uri().path() == HEALTH_PATH && !is_for_the_door(request)
 }
 

@@ -2,7 +2,8 @@
 //!
 //! A request counts until its answer's body is finished or dropped, so that streaming answers
 //! count for as long as they hold memory. Over the bound: 503 with `Retry-After`, at once,
-//! before any key is looked up.
+//! before any key is looked up. The health check is not counted, since strangers may ask for it:
+//! its answers are small, and bounded by connections and their streams.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use http_body::{Frame, SizeHint};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower::{Layer, Service};
 
+use super::authenticate::is_public;
 use super::{BoxFuture, Request, Response};
 use crate::problem::{Code, Problem};
 
@@ -64,6 +66,9 @@ where
     }
 
     fn call(&mut self, request: Request) -> BoxFuture {
+        if is_public(&request) {
+            return Box::pin(self.inner.call(request));
+        }
         let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() else {
             return Box::pin(async {
                 Err(Problem::new(

@@ -62,7 +62,8 @@ impl http_body::Body for GuardedBody {
             self.in_flight.watch.asked_again(answer);
         }
         let frame = std::task::ready!(Pin::new(&mut self.inner).poll_frame(cx));
-        if self.watch_window && matches!(frame, Some(Ok(_))) && !self.inner.is_end_stream() {
+        // The last frame waits for the window like the others: this body is kept until it is taken.
+        if self.watch_window && matches!(frame, Some(Ok(_))) {
             self.handed_over = true;
             self.in_flight.watch.handed_over(answer);
         }

@@ -9,6 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use vault_server::Config;
 use vault_server::layers::read_body;
 
+use super::frames::{self, END_HEADERS, HEADERS, SETTINGS};
 use super::support::{KEY_A, PATIENCE, TestServer, read_to_end};
 use super::upstream::read_head;
 
@@ -171,6 +172,45 @@ async fn an_http2_stream_without_a_window_is_disconnected() {
         .await
         .expect("the server lets go");
     drop(unread);
+}
+
+#[tokio::test]
+async fn an_http2_answer_of_one_frame_without_a_window_gives_its_place_back() {
+    let routes = axum::Router::new().route("/small", get(|| async { "one frame" }));
+    let adjust = |config: &mut Config| {
+        short(config);
+        config.limits.requests_in_flight_max = 1;
+    };
+    let server = TestServer::start_with(adjust, routes).await;
+    let key = ("x-api-key", KEY_A);
+    for (path, headers) in [("/small", &[key][..]), ("/health", &[]), ("/small", &[])] {
+        let mut stream = server.connect().await;
+        // INITIAL_WINDOW_SIZE 0: no byte of an answer's body is ever taken.
+        let opening = [
+            b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec(),
+            frames::frame(SETTINGS, 0, 0, &[0, 4, 0, 0, 0, 0]),
+            frames::get_of(1, path, headers),
+        ];
+        stream.write_all(&opening.concat()).await.unwrap();
+        let mut came = Vec::new();
+        let reading = stream.read_to_end(&mut came);
+        // An abrupt end is one.
+        let _ = tokio::time::timeout(PATIENCE, reading)
+            .await
+            .unwrap_or_else(|_| panic!("{path}: the connection stayed open"));
+        let head = [HEADERS, END_HEADERS, 0, 0, 0, 1];
+        let answered = came.windows(head.len()).any(|bytes| bytes == head);
+        assert!(answered, "{path}: {came:?}");
+    }
+    let ask = format!("GET /small HTTP/1.1\r\nHost: a\r\nX-Api-Key: {KEY_A}\r\n\r\n");
+    let place_is_back = async {
+        while !server.raw(ask.as_bytes()).await.contains(" 200 OK\r\n") {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, place_is_back)
+        .await
+        .expect("the place comes back");
 }
 
 #[tokio::test]

@@ -202,7 +202,9 @@ async fn requests_over_the_bound_get_503_and_when_to_come_back() {
     );
     first.write_all(head.as_bytes()).await.unwrap();
     entries.recv().await.unwrap();
-    let refused = server.request("GET", "/health", &[]).await;
+    let healthy = server.request("GET", "/health", &[]).await;
+    assert_eq!(healthy.status, 200);
+    let refused = server.request("GET", "/elsewhere", &[]).await;
     refused.is_problem(503, "overloaded");
     assert_eq!(refused.header("retry-after"), Some("1"));
     gate.add_permits(1);
