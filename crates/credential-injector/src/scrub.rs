@@ -5,13 +5,15 @@
 //! true. An upstream that repeats what it was sent (a debugging page, an error with the request
 //! in it) would otherwise hand the caller a secret that it may use but not see.
 //!
-//! Promises: no occurrence gets through, across pieces of any size; at most the secret's length
+//! Promises: no byte of an occurrence gets through, across pieces of any size, also where spellings
+//! contain or overlap one another; at most the secret's length
 //! less one byte is kept back, and only while the last bytes may be the beginning of the secret;
 //! kept bytes are wiped. Not here: compressed bodies, in which nothing can be seen (the caller
 //! asks the upstream for `identity`), other spellings of the secret (an upstream that encodes it
 //! means to), and secrets shorter than [`SCRUBBED_BYTES_MIN`], which would tear up innocent text.
 
 use std::fmt;
+use std::ops::Range;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -54,25 +56,29 @@ pub struct EchoedSecret {
 }
 
 impl EchoedSecret {
-    /// Looks for the injected header value, for what follows its scheme (`Bearer …`), for
-    /// `user:password` and the password alone behind `Basic`. `None` when all are too short.
+    /// Looks for what follows the scheme of the injected header value (`Bearer …`), and behind
+    /// `Basic` for the password alone, or for the user where that is too short. For the whole value
+    /// where the token is too short, or where its first word is long for a scheme. `None` when all
+    /// are too short.
     pub(crate) fn of_header(value: &HeaderValue) -> Option<Self> {
         let bytes = value.as_bytes();
-        let token = match bytes.iter().position(|byte| *byte == b' ') {
-            Some(space) => bytes[space..].trim_ascii(),
-            None => bytes,
-        };
+        let space = memchr::memchr(b' ', bytes).unwrap_or(0);
+        let (scheme, token) = (&bytes[..space], bytes[space..].trim_ascii());
         let mut needles = Vec::new();
-        let basic = bytes.len() > 6 && bytes[..6].eq_ignore_ascii_case(b"basic ");
-        if basic {
+        if scheme.eq_ignore_ascii_case(b"basic") {
             let mut pair = Zeroizing::new(vec![0; token.len()]);
             if let Ok(length) = STANDARD.decode_slice(token, &mut pair) {
-                let password = pair[..length].splitn(2, |byte| *byte == b':').nth(1);
-                needles.extend(password.and_then(needle));
+                let mut parts = pair[..length].splitn(2, |byte| *byte == b':');
+                let (user, password) = (parts.next(), parts.next());
+                let password = password.and_then(needle);
+                // Some put a key in the user's place and leave the password empty.
+                needles.extend(password.or_else(|| user.and_then(needle)));
             }
         }
-        // The longer spellings contain the shorter: the shortest finds them all.
-        needles.extend(needle(token).or_else(|| needle(bytes)));
+        needles.extend(needle(token));
+        if token.len() < SCRUBBED_BYTES_MIN || scheme.len() >= SCRUBBED_BYTES_MIN {
+            needles.extend(needle(bytes));
+        }
         (!needles.is_empty()).then_some(Self { needles })
     }
 
@@ -98,22 +104,24 @@ impl EchoedSecret {
         (!needles.is_empty()).then_some(Self { needles })
     }
 
-    /// Looks for what either looks for, once.
+    /// Looks for what either looks for.
     pub(crate) fn both(one: Option<Self>, other: Option<Self>) -> Option<Self> {
-        let mut needles: Vec<Zeroizing<Box<[u8]>>> = Vec::new();
-        let all = one.into_iter().chain(other);
-        for needle in all.flat_map(|found| found.needles) {
-            // The shortest finds those that contain it.
-            if needles
-                .iter()
-                .any(|known| memmem::find(&needle, known).is_some())
-            {
-                continue;
-            }
-            needles.retain(|known| memmem::find(known, &needle).is_none());
-            needles.push(needle);
+        match (one, other) {
+            (Some(one), Some(other)) => Some(one.and(other)),
+            (one, other) => one.or(other),
         }
-        (!needles.is_empty()).then_some(Self { needles })
+    }
+
+    /// Looks for what `other` looks for, too. A spelling that contains another one stays: to find
+    /// the shorter is not to overwrite the longer.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        for needle in other.needles {
+            if self.needles.iter().all(|known| **known != *needle) {
+                self.needles.push(needle);
+            }
+        }
+        self
     }
 
     /// Looks for these bytes as they are; `None` when they are too short.
@@ -139,7 +147,8 @@ impl EchoedSecret {
             }
             found = true;
             let mut text = Zeroizing::new(value.as_bytes().to_vec());
-            self.mask(&mut text);
+            let found = self.occurrences(&text);
+            overwrite(&mut text, &found);
             // Overwriting with printable bytes keeps a value valid.
             *value = HeaderValue::from_bytes(&text).unwrap_or(HeaderValue::from_static("*"));
         }
@@ -153,20 +162,15 @@ impl EchoedSecret {
         BodyFilter {
             // Sized beforehand: a buffer that grows leaves its old, unwiped bytes behind.
             kept: Zeroizing::new(Vec::with_capacity(longest.unwrap_or(0))),
+            covered: 0,
             secret: self,
         }
     }
 
-    /// Overwrites all occurrences. The end of the last one, if there is any.
-    fn mask(&self, text: &mut [u8]) -> Option<usize> {
-        let mut found = Vec::new();
-        for needle in &self.needles {
-            found.extend(memmem::find_iter(text, &**needle).map(|at| (at, at + needle.len())));
-        }
-        for (from, to) in &found {
-            text[*from..*to].fill(MASK);
-        }
-        found.into_iter().map(|(_, to)| to).max()
+    /// Where occurrences of any spelling lie in `text`.
+    fn occurrences(&self, text: &[u8]) -> Vec<Range<usize>> {
+        let all = self.needles.iter().map(|needle| runs(needle, text));
+        all.flatten().collect()
     }
 
     /// The length of the longest end of `text` that some occurrence may begin with.
@@ -201,11 +205,63 @@ fn needle(secret: &[u8]) -> Option<Zeroizing<Box<[u8]>>> {
     (secret.len() >= SCRUBBED_BYTES_MIN).then(|| Zeroizing::new(secret.into()))
 }
 
+/// Where `needle` lies in `text`, occurrences that overlap or touch as one range, in one pass
+/// whatever the two look like (Knuth, Morris and Pratt).
+fn runs(needle: &[u8], text: &[u8]) -> Vec<Range<usize>> {
+    let mut runs: Vec<Range<usize>> = Vec::new();
+    // Most texts hold none, which is found out faster.
+    let Some(first) = memmem::find(text, needle) else {
+        return runs;
+    };
+    let borders = borders(needle);
+    let mut matched = 0;
+    for (at, byte) in text.iter().enumerate().skip(first) {
+        matched = grown(needle, &borders, matched, *byte);
+        if matched < needle.len() {
+            continue;
+        }
+        let (from, to) = (at + 1 - matched, at + 1);
+        match runs.last_mut() {
+            Some(last) if from <= last.end => last.end = to,
+            _ => runs.push(from..to),
+        }
+        matched = borders[matched - 1];
+    }
+    runs
+}
+
+/// For each beginning of `needle`, the length of the longest other beginning that it ends with.
+fn borders(needle: &[u8]) -> Vec<usize> {
+    let mut borders = vec![0; needle.len()];
+    for at in 1..needle.len() {
+        borders[at] = grown(needle, &borders, borders[at - 1], needle[at]);
+    }
+    borders
+}
+
+/// The length of the longest beginning of `needle` that ends with `byte`, where the longest
+/// without it was `matched`, less than the whole.
+fn grown(needle: &[u8], borders: &[usize], mut matched: usize, byte: u8) -> usize {
+    while matched > 0 && needle[matched] != byte {
+        matched = borders[matched - 1];
+    }
+    matched + usize::from(needle[matched] == byte)
+}
+
+fn overwrite(text: &mut [u8], found: &[Range<usize>]) {
+    for range in found {
+        text[range.clone()].fill(MASK);
+    }
+}
+
 /// Overwrites the secret in the pieces of one body.
 #[derive(Debug)]
 pub struct BodyFilter {
     secret: EchoedSecret,
+    /// The last bytes as they came, since a longer spelling may begin within a shorter one.
     kept: Zeroizing<Vec<u8>>,
+    /// How many of them belong to an occurrence whose beginning has gone on already.
+    covered: usize,
 }
 
 /// A piece that may go on.
@@ -223,23 +279,37 @@ impl BodyFilter {
         if self.kept.is_empty() && !self.secret.is_in(&piece) {
             let keep = self.secret.beginning_at_end(&piece);
             // The usual case: the very piece goes on, uncopied.
-            return self.split(piece, keep, false);
+            return self.split(piece, keep);
         }
         let mut joined = BytesMut::with_capacity(self.kept.len() + piece.len());
         joined.extend_from_slice(&self.kept);
         joined.extend_from_slice(&piece);
         self.forget_kept();
-        let end = self.secret.mask(&mut joined);
-        // What was overwritten begins no further occurrence.
-        let keep = self.secret.beginning_at_end(&joined[end.unwrap_or(0)..]);
-        self.split(joined.freeze(), keep, end.is_some())
+        let found = self.secret.occurrences(&joined);
+        let cut = joined.len() - self.secret.beginning_at_end(&joined);
+        self.kept.extend_from_slice(&joined[cut..]);
+        // Those that begin behind the cut will be found once more.
+        let begun = found.iter().filter(|range| range.start < cut);
+        let end = begun.map(|range| range.end).fold(self.covered, usize::max);
+        overwrite(&mut joined, &found);
+        joined[..self.covered].fill(MASK);
+        self.covered = end.saturating_sub(cut);
+        joined[cut..].zeroize();
+        joined.truncate(cut);
+        Filtered {
+            bytes: joined.freeze(),
+            found: !found.is_empty(),
+        }
     }
 
     /// What was kept back, once the body has ended.
     pub fn finish(&mut self) -> Bytes {
-        let rest = Bytes::copy_from_slice(&self.kept);
+        let mut rest = BytesMut::from(&self.kept[..]);
+        overwrite(&mut rest, &self.secret.occurrences(&self.kept));
+        rest[..self.covered].fill(MASK);
+        self.covered = 0;
         self.forget_kept();
-        rest
+        rest.freeze()
     }
 
     /// How many bytes are kept back.
@@ -248,12 +318,12 @@ impl BodyFilter {
         self.kept.len()
     }
 
-    fn split(&mut self, mut piece: Bytes, keep: usize, found: bool) -> Filtered {
+    fn split(&mut self, mut piece: Bytes, keep: usize) -> Filtered {
         let rest = piece.split_off(piece.len() - keep);
         self.kept.extend_from_slice(&rest);
         Filtered {
             bytes: piece,
-            found,
+            found: false,
         }
     }
 

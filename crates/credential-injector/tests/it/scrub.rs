@@ -19,7 +19,16 @@ fn identity(value: &'static str) -> Outbound {
 
 /// Filters `pieces` and checks how much is kept back on the way.
 fn filtered(secret: &[u8], pieces: &[&[u8]]) -> (Vec<u8>, bool) {
-    let mut filter = EchoedSecret::of_bytes(secret).unwrap().body_filter();
+    filtered_by(
+        EchoedSecret::of_bytes(secret).unwrap(),
+        secret.len(),
+        pieces,
+    )
+}
+
+/// As [`filtered`], for spellings of which the longest has so many bytes.
+fn filtered_by(secret: EchoedSecret, longest: usize, pieces: &[&[u8]]) -> (Vec<u8>, bool) {
+    let mut filter = secret.body_filter();
     let (mut out, mut taken, mut found) = (Vec::new(), 0, false);
     for piece in pieces {
         let passed = filter.push(Bytes::copy_from_slice(piece));
@@ -27,7 +36,7 @@ fn filtered(secret: &[u8], pieces: &[&[u8]]) -> (Vec<u8>, bool) {
         out.extend_from_slice(&passed.bytes);
         found |= passed.found;
         assert_eq!(taken, out.len() + filter.kept_bytes());
-        assert!(filter.kept_bytes() < secret.len());
+        assert!(filter.kept_bytes() < longest);
         // Kept bytes are the beginning of the secret, so other bytes are never delayed.
     }
     out.extend_from_slice(&filter.finish());
@@ -84,6 +93,10 @@ fn the_token_behind_a_scheme_is_found_in_headers_without_it() {
         ("sk_live_42", "sk_live_42"),
         ("Basic dXNlcjpwYXNzd29yZDE=", "dXNlcjpwYXNzd29yZDE="),
         ("Basic dXNlcjpwYXNzd29yZDE=", "password1"),
+        // The key in the user's place.
+        ("Basic c2tfbGl2ZV80Mjo=", "sk_live_42"),
+        // No scheme, but a secret of two words.
+        ("kd83kd83kd83kd83 x1234567", "kd83kd83kd83kd83 x1234567"),
     ] {
         let secret = identity(value).echoed_secret().unwrap();
         let mut headers = HeaderMap::new();
@@ -117,6 +130,17 @@ fn a_stored_secret_is_found_whatever_its_template_made_of_it() {
         ("{{secret|base64}}", "sk_live_42", "c2tfbGl2ZV80Mg=="),
         ("Key id=1,secret={{secret}}", "sk_live_42", "sk_live_42"),
         ("{{secret}}", "two_words sk_live_42", "two_words sk_live_42"),
+        (
+            "{{secret}}",
+            "kd83kd83kd83kd83 x1234567",
+            "kd83kd83kd83kd83 x1234567",
+        ),
+        // The user's name is the beginning of the password.
+        (
+            "Basic {{secret|base64}}",
+            "username:username-S3cr3tTail99",
+            "username-S3cr3tTail99",
+        ),
     ] {
         let place = Injection::new(AUTHORIZATION, Template::parse(template).unwrap()).unwrap();
         let pattern = HostPattern::parse("api.example.com").unwrap();
@@ -126,10 +150,30 @@ fn a_stored_secret_is_found_whatever_its_template_made_of_it() {
         let mut headers = HeaderMap::new();
         headers.insert("x-echo", format!("you sent {echo}!").parse().unwrap());
         assert!(found.redact_headers(&mut headers), "{template} {echo}");
-        assert!(
-            !headers["x-echo"].to_str().unwrap().contains(echo),
-            "{template}"
-        );
+        let masked = format!("you sent {}!", "*".repeat(echo.len()));
+        assert_eq!(headers["x-echo"], masked, "{template}");
+    }
+}
+
+#[test]
+fn a_spelling_within_another_leaves_nothing_of_it_at_any_cut() {
+    let (short, long) = (&b"username"[..], &b"username-S3cr3tTail99"[..]);
+    let spellings = [short, long].map(|bytes| EchoedSecret::of_bytes(bytes).unwrap());
+    let [short_alone, long_alone] = spellings;
+    let text = b"{\"password\":\"username-S3cr3tTail99\",\"other\":\"username-S3cr\"}";
+    let expected = b"{\"password\":\"*********************\",\"other\":\"********-S3cr\"}";
+    for secret in [
+        short_alone.clone().and(long_alone.clone()),
+        long_alone.and(short_alone),
+    ] {
+        for cut in 0..=text.len() {
+            for second in cut..=text.len() {
+                let pieces = [&text[..cut], &text[cut..second], &text[second..]];
+                let (out, found) = filtered_by(secret.clone(), long.len(), &pieces);
+                assert!(found);
+                assert_eq!(out, expected, "{cut} {second}");
+            }
+        }
     }
 }
 
@@ -176,5 +220,44 @@ proptest! {
         }
         // The cuts change nothing.
         prop_assert_eq!(filtered(&secret, &[&text]).0, out);
+    }
+
+    /// Spellings within each other and overlapping ones: exactly the bytes of occurrences go.
+    #[test]
+    fn every_byte_of_every_occurrence_is_overwritten_and_no_other(
+        long in proptest::collection::vec(b'a'..=b'b', 10..14),
+        other in proptest::collection::vec(b'a'..=b'b', SCRUBBED_BYTES_MIN..10),
+        begin in any::<prop::sample::Index>(),
+        text in proptest::collection::vec(0u8..7, 0..60),
+        cuts in proptest::collection::vec(any::<prop::sample::Index>(), 0..20),
+    ) {
+        let begin = begin.index(long.len() - SCRUBBED_BYTES_MIN + 1);
+        let inner = long[begin..begin + SCRUBBED_BYTES_MIN].to_vec();
+        let spellings = [long.clone(), other, inner];
+        let text: Vec<u8> = text
+            .iter()
+            .flat_map(|choice| match choice {
+                0..3 => spellings[usize::from(*choice)].clone(),
+                3 => long[..long.len() - 1].to_vec(),
+                letter => vec![b'a' + letter - 4],
+            })
+            .collect();
+        let mut expected = text.clone();
+        for spelling in &spellings {
+            for (at, window) in text.windows(spelling.len()).enumerate() {
+                if window == spelling {
+                    expected[at..at + spelling.len()].fill(b'*');
+                }
+            }
+        }
+        let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(text.len() + 1)).collect();
+        cuts.extend([0, text.len()]);
+        cuts.sort_unstable();
+        let pieces: Vec<&[u8]> = cuts.windows(2).map(|pair| &text[pair[0]..pair[1]]).collect();
+        let all = spellings.iter().map(|bytes| EchoedSecret::of_bytes(bytes).unwrap());
+        let secret = all.reduce(EchoedSecret::and).unwrap();
+        let (out, found) = filtered_by(secret, long.len(), &pieces);
+        prop_assert_eq!(found, text != expected);
+        prop_assert_eq!(out, expected);
     }
 }
