@@ -325,6 +325,55 @@ async fn a_share_of_what_is_hidden_or_gone_reads_nothing() {
 }
 
 #[tokio::test]
+async fn a_write_over_what_is_hidden_is_for_its_owner_alone() {
+    let scene = Scene::set().await;
+    let (api, owner, bob) = (&scene.api, &scene.owner, &scene.bob);
+    let put = async |body: Value| {
+        let call = api.put("/v1/kv/a").key(owner).json(&body);
+        call.answer().await.status
+    };
+    for expires in [Value::Null, json!("2027-01-15T08:00:01Z")] {
+        let first = json!({"valueB64": base64(b"first"), "expiresUtc": expires});
+        assert_eq!(put(first).await, 200, "{expires}");
+        let shares = [
+            scene.share(bob, json!({"alias": "x"})).await,
+            scene.share(&scene.carol, json!({})).await,
+        ];
+        scene.reads(bob, &shares[0], "first").await;
+        if expires.is_null() {
+            let deleted = api.delete("/v1/kv/a").key(owner).answer().await;
+            assert_eq!(deleted.status, 204, "{deleted:?}");
+        } else {
+            api.clock.set_utc(START + 1_000);
+        }
+        let new = json!({"valueB64": base64(b"new")});
+        assert_eq!(put(new).await, 201, "{expires}");
+        for (reader, share) in [bob, &scene.carol].into_iter().zip(&shares) {
+            let refused = scene.read(reader, share).await;
+            refused.is_problem(404, "not_found");
+            assert_eq!(scene.inbox(reader).await, json!([]), "{expires}");
+        }
+        let listed = api.get("/v1/kv/a/shares").key(owner).answer().await;
+        assert_eq!(listed.json(), json!([]));
+        assert_eq!(api.count("shares"), 0);
+        let db = rusqlite::Connection::open(api.database()).unwrap();
+        let sql = "SELECT count(*) FROM wraps WHERE recipient != \
+            (SELECT owner FROM vault_values WHERE name = 'a')";
+        let others: i64 = db.query_row(sql, [], |row| row.get(0)).unwrap();
+        assert_eq!(
+            others, 0,
+            "{expires}: neither of the new nor of the old versions"
+        );
+        assert_eq!(api.read_value(owner, "a").await, "new");
+        // Given again it is another share.
+        let again = scene.share(bob, json!({})).await;
+        assert!(!shares.contains(&again));
+        scene.reads(bob, &again, "new").await;
+        assert_eq!(scene.revoke(&again, "").await.status, 204);
+    }
+}
+
+#[tokio::test]
 async fn nobody_but_the_two_parties_knows_of_a_share() {
     let scene = Scene::set().await;
     let api = &scene.api;

@@ -67,8 +67,9 @@ pub struct WrittenDocument {
 /// Stores a value, or a new version of it. Needs no user secret.
 ///
 /// The body is a JSON document, or with `Content-Type: application/octet-stream` the value
-/// itself. A write over a deleted name brings its older versions back; destroy it first to
-/// start over.
+/// itself. A write over a deleted or expired name brings its older versions back, for its owner
+/// alone: its shares end in the same step, while `undelete` keeps them. Destroy it first to start
+/// over.
 #[utoipa::path(
     put, path = "/v1/kv/{key}", operation_id = "putValue", tag = "values",
     params(

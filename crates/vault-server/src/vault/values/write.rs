@@ -53,7 +53,8 @@ pub struct Written {
 }
 
 impl Vault {
-    /// Stores a new version of a value.
+    /// Stores a new version of a value. Over one that is hidden, deleted or expired, its shares
+    /// end in the same step: they were of what was hidden.
     ///
     /// # Errors
     /// `KeysMissing` before the caller has keys; `TooLarge`; `Invalid` for an expiry that is
@@ -95,8 +96,8 @@ impl Vault {
         self.put_over(owner, name, over, new, &keys).await
     }
 
-    /// Writes a version for its owner and every live recipient; `Conflict` if anything changed
-    /// since `over` was read.
+    /// Writes a version for its owner and every live recipient, and ends every share of a value
+    /// that is hidden; `Conflict` if anything changed since `over` was read.
     pub(in crate::vault) async fn put_over(
         &self,
         owner: Member,
@@ -122,8 +123,16 @@ impl Vault {
             }
             None => (0, Vec::new()),
         };
-        let ended = revoked.as_ref().map(|share| share.share_id);
-        recipients.retain(|recipient| Some(recipient.share.share_id) != ended);
+        let ended: Vec<ShareRow> = match revoked {
+            Some(share) => {
+                recipients.retain(|recipient| recipient.share.share_id != share.share_id);
+                vec![share]
+            }
+            // Whoever was given what is hidden now, where its owner lists no share, was not given
+            // this.
+            None if is_new => recipients.drain(..).map(|one| one.share).collect(),
+            None => Vec::new(),
+        };
         let (expected, row) = next_row(owner, name, stored, new.expires, now);
         let version = row.current_version;
         let place = (Record::value(row.record_id), version);
@@ -140,8 +149,8 @@ impl Vault {
             put,
             share_revision,
         });
-        if let Some(share) = revoked {
-            changes.push(deletion(&share).into());
+        for share in &ended {
+            changes.push(deletion(share).into());
         }
         self.commit(changes).await?;
         Ok(Written {

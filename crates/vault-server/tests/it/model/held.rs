@@ -135,6 +135,11 @@ impl Held {
         self.current = self.versions.len() - 1;
     }
 
+    /// What was hidden is written anew. A share that was over already keeps its id.
+    pub(crate) fn end_shares(&mut self, now: i64) {
+        self.shares.retain(|_, given| given.until.over(now));
+    }
+
     /// The live share with this user.
     pub(crate) fn live(&self, with: Who, now: i64) -> Option<&Given> {
         let given = self.shares.get(&with)?;

@@ -23,10 +23,13 @@ impl World<'_> {
         if !self.expect(who, &answer, status)? {
             return Ok(());
         }
-        let version = Version { content, until };
+        let (now, version) = (self.now(), Version { content, until });
         let held = match self.held.entry(key) {
             std::collections::btree_map::Entry::Occupied(held) => {
                 let held = held.into_mut();
+                if !held.visible(now) {
+                    held.end_shares(now);
+                }
                 held.deleted = false;
                 held.push(version);
                 held
