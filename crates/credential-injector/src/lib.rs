@@ -60,8 +60,8 @@ pub use scheme::{Scheme, SchemePolicy};
 pub use scrub::{BodyFilter, EchoScrub, EchoedSecret, Filtered, SCRUBBED_BYTES_MIN, SecretEchoed};
 pub use select::{Selection, select};
 pub use strip::{
-    CONTROL_HEADERS, is_control_header, is_hop_by_hop, strip_request, strip_response,
-    strip_trailers,
+    CONTROL_HEADERS, is_control_header, is_hop_by_hop, remove_header, strip_request,
+    strip_response, strip_trailers,
 };
 pub use target::{BASE_URL_PREFIX, TARGET_BYTES_MAX, Target};
 pub use template::{TEMPLATE_BYTES_MAX, Template};

@@ -147,8 +147,8 @@ impl EchoedSecret {
             }
             found = true;
             let mut text = Zeroizing::new(value.as_bytes().to_vec());
-            let found = self.occurrences(&text);
-            overwrite(&mut text, &found);
+            let places = self.occurrences(&text);
+            overwrite(&mut text, &places);
             // Overwriting with printable bytes keeps a value valid.
             *value = HeaderValue::from_bytes(&text).unwrap_or(HeaderValue::from_static("*"));
         }

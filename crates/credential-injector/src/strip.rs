@@ -209,6 +209,11 @@ fn clean_trailer_announcement(headers: &mut HeaderMap) {
     }
 }
 
+/// Takes one header out. The others keep their order.
+pub fn remove_header(headers: &mut HeaderMap, name: &HeaderName) {
+    retain(headers, |found, _| found != name);
+}
+
 /// Keeps the values that `keep` says, in their order. `HeaderMap::remove` fills each gap with
 /// the last header, so the map is built anew when something has to go.
 fn retain(headers: &mut HeaderMap, mut keep: impl FnMut(&HeaderName, &HeaderValue) -> bool) {

@@ -76,12 +76,16 @@ pub mod defaults {
     pub const RETRY_DELAY_MAX_MILLISECONDS: u64 = 10_000;
     /// Body that is kept for another try.
     pub const RETRY_BODY_BYTES_MAX: usize = 64 * 1_024;
-    /// Idle upstream connections kept per origin and organisation, per worker.
+    /// Upstream connections kept per origin and organisation, per worker: idle ones, and those of
+    /// HTTP/2 that requests share. What is opened beyond carries one request and ends.
     pub const POOL_IDLE_PER_ORIGIN_MAX: usize = 32;
     /// Idle upstream connections kept in total, per worker.
     pub const POOL_IDLE_MAX: usize = 512;
     /// An upstream connection idle for this long is closed.
     pub const POOL_IDLE_TIMEOUT_SECONDS: u64 = 50;
+    /// An upstream connection takes no further request after this, however busy it is: its name
+    /// may have moved.
+    pub const POOL_LIFE_MAX_SECONDS: u64 = 600;
     /// Bytes of one upstream answer head.
     pub const UPSTREAM_HEADER_BYTES_MAX: usize = 128 * 1_024;
     /// From the stop signal to the end of the last request.

@@ -7,7 +7,9 @@ use std::error::Error;
 use std::sync::Arc;
 
 use axum::body::Body;
-use credential_injector::{Outbound, OutboundRequest, Target, leaks_own_key, strip_response};
+use credential_injector::{
+    Outbound, OutboundRequest, Target, leaks_own_key, remove_header, strip_response,
+};
 use http::header::{CONNECTION, HeaderName, HeaderValue};
 use http::{Response, StatusCode, Version};
 use http_body::Body as _;
@@ -106,6 +108,8 @@ impl Door {
         let scrub = Scrub::prepare(&outbound, request.headers_mut(), self.setup.untouched);
         let retry = read_retry(request.headers())?.filter(|_| upgrade.is_none());
         let going = Going::choose(retry, request, limits).await?;
+        // A body that was collected has come only now.
+        progress.note();
         let gate = going.gate();
         let sending = async {
             let sent = match going {
@@ -268,7 +272,7 @@ fn downstream(
 fn clean<B>(response: &mut Response<B>, scrub: Option<&Scrub>) -> Result<(), Problem> {
     strip_response(response.headers_mut());
     // Ours alone: an upstream must not pass its own answer off as the proxy's.
-    response.headers_mut().remove(X_SEALGATE_ERROR);
+    remove_header(response.headers_mut(), &X_SEALGATE_ERROR);
     // The version is the connection's matter: an answer in HTTP/1.0 is sent on as ours.
     *response.version_mut() = Version::HTTP_11;
     scrub.map_or(Ok(()), |scrub| scrub.head(response))

@@ -3,10 +3,11 @@
 //! Keyed by organisation and origin: no connection serves two tenants or two origins, and one that
 //! the upstream has tied to a user serves nobody else. The last
 //! one given back is the first one taken, so that few stay busy and the rest age out. HTTP/2
-//! connections are shared by the requests of one key.
+//! connections are shared by the requests of one key, as many as the peer permits on each; one that
+//! is full is passed over, so that no request waits behind another.
 //!
-//! Promise: counts and ages are bounded. The lock is never contended: a pool belongs to one
-//! thread.
+//! Promise: counts, ages and lives are bounded: a name that has moved is looked up again. The lock
+//! is never contended: a pool belongs to one thread.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -14,12 +15,15 @@ use std::time::Duration;
 
 use credential_injector::{Scheme, Target};
 use http::uri::Authority;
-use hyper::client::conn::{http1, http2};
+use hyper::client::conn::http1;
 use tokio::time::Instant;
 use vault_store::OrgId;
 
+use super::shared_sender::{OpenStream, SharedSender};
 use super::streaming::UpBody;
-use crate::config::defaults::{POOL_IDLE_MAX, POOL_IDLE_PER_ORIGIN_MAX, POOL_IDLE_TIMEOUT_SECONDS};
+use crate::config::defaults::{
+    POOL_IDLE_MAX, POOL_IDLE_PER_ORIGIN_MAX, POOL_IDLE_TIMEOUT_SECONDS, POOL_LIFE_MAX_SECONDS,
+};
 
 /// Pause between two searches for aged connections.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(10);
@@ -44,7 +48,7 @@ impl PoolKey {
 /// The sending end of a connection.
 pub(crate) enum Sender {
     Http1(http1::SendRequest<UpBody>),
-    Http2(http2::SendRequest<UpBody>),
+    Http2(SharedSender),
 }
 
 impl Sender {
@@ -65,12 +69,22 @@ pub(crate) struct Pool {
 #[derive(Default)]
 struct Idle {
     count: usize,
-    by_key: HashMap<PoolKey, Vec<(Sender, Instant)>>,
+    by_key: HashMap<PoolKey, Vec<Kept>>,
+}
+
+/// A connection that waits for its next request.
+struct Kept {
+    sender: Sender,
+    made: Instant,
+    used: Instant,
 }
 
 /// A connection in use.
 pub(crate) struct Lease {
     pub(crate) sender: Sender,
+    /// For HTTP/2.
+    stream: Option<OpenStream>,
+    made: Instant,
     key: PoolKey,
     pool: Pool,
     is_bound: bool,
@@ -87,21 +101,29 @@ impl Pool {
     /// An open connection for `key`, if there is one.
     pub(crate) fn take(&self, key: &PoolKey) -> Option<Lease> {
         let mut idle = self.lock();
-        let sender = idle.take(key)?;
-        Some(self.lease(key.clone(), sender))
+        let (sender, made) = idle.take(key)?;
+        Some(self.lease(key.clone(), sender, made))
     }
 
-    /// A lease on a fresh connection. An HTTP/2 one is shared from now on.
+    /// A lease on a fresh connection. An HTTP/2 one is shared from now on, unless enough are.
     pub(crate) fn adopt(&self, key: PoolKey, sender: Sender) -> Lease {
+        let made = Instant::now();
         if let Sender::Http2(shared) = &sender {
-            self.lock().put(key.clone(), Sender::Http2(shared.clone()));
+            let shared = Sender::Http2(shared.clone());
+            self.lock().put(key.clone(), shared, made);
         }
-        self.lease(key, sender)
+        self.lease(key, sender, made)
     }
 
-    fn lease(&self, key: PoolKey, sender: Sender) -> Lease {
+    fn lease(&self, key: PoolKey, sender: Sender, made: Instant) -> Lease {
+        let stream = match &sender {
+            Sender::Http1(_) => None,
+            Sender::Http2(shared) => Some(shared.open()),
+        };
         Lease {
             sender,
+            stream,
+            made,
             key,
             pool: self.clone(),
             is_bound: false,
@@ -114,46 +136,74 @@ impl Pool {
 }
 
 impl Idle {
-    fn take(&mut self, key: &PoolKey) -> Option<Sender> {
+    /// The connection for the next request of `key`, and when it was made.
+    fn take(&mut self, key: &PoolKey) -> Option<(Sender, Instant)> {
         let waiting = self.by_key.get_mut(key)?;
-        while let Some((sender, since)) = waiting.pop() {
-            self.count -= 1;
-            if sender.is_closed() || since.elapsed() >= age_max() {
+        for place in (0..waiting.len()).rev() {
+            let kept = &mut waiting[place];
+            if kept.is_over() {
+                waiting.remove(place);
+                self.count -= 1;
                 continue;
             }
-            if let Sender::Http2(shared) = &sender {
-                // Stays for the next request, and is young again.
-                let again = Sender::Http2(shared.clone());
-                waiting.push((again, Instant::now()));
-                self.count += 1;
+            match &kept.sender {
+                Sender::Http1(_) => {
+                    self.count -= 1;
+                    let kept = waiting.remove(place);
+                    return Some((kept.sender, kept.made));
+                }
+                Sender::Http2(shared) if shared.has_room() => {
+                    // Stays for the next request, and is young again.
+                    kept.used = Instant::now();
+                    return Some((Sender::Http2(shared.clone()), kept.made));
+                }
+                Sender::Http2(_) => {}
             }
-            return Some(sender);
         }
-        self.by_key.remove(key);
+        if waiting.is_empty() {
+            self.by_key.remove(key);
+        }
         None
     }
 
-    fn put(&mut self, key: PoolKey, sender: Sender) {
+    fn put(&mut self, key: PoolKey, sender: Sender, made: Instant) {
         if self.count >= POOL_IDLE_MAX {
             return;
         }
         let waiting = self.by_key.entry(key).or_default();
         if waiting.len() < POOL_IDLE_PER_ORIGIN_MAX {
-            waiting.push((sender, Instant::now()));
+            waiting.push(Kept {
+                sender,
+                made,
+                used: Instant::now(),
+            });
             self.count += 1;
         }
     }
 
     fn sweep(&mut self) {
         for waiting in self.by_key.values_mut() {
-            waiting.retain(|(sender, since)| !sender.is_closed() && since.elapsed() < age_max());
+            waiting.retain(|kept| !kept.is_over());
         }
         self.by_key.retain(|_, waiting| !waiting.is_empty());
         self.count = self.by_key.values().map(Vec::len).sum();
     }
 }
 
+impl Kept {
+    fn is_over(&self) -> bool {
+        self.sender.is_closed()
+            || self.used.elapsed() >= Duration::from_secs(POOL_IDLE_TIMEOUT_SECONDS)
+            || self.made.elapsed() >= Duration::from_secs(POOL_LIFE_MAX_SECONDS)
+    }
+}
+
 impl Lease {
+    /// The stream that counts as long as a clone of this is held; HTTP/1.1 has none.
+    pub(crate) fn stream(&self) -> Option<OpenStream> {
+        self.stream.clone()
+    }
+
     /// The upstream has tied the connection to whoever uses it now: nobody else shall.
     pub(crate) fn bind(&mut self) {
         self.is_bound = true;
@@ -163,9 +213,11 @@ impl Lease {
     pub(crate) fn give_back(self) {
         let Self {
             sender,
+            made,
             key,
             pool,
             is_bound,
+            ..
         } = self;
         let Sender::Http1(mut sender) = sender else {
             return;
@@ -174,20 +226,16 @@ impl Lease {
             return;
         }
         if sender.is_ready() {
-            pool.lock().put(key, Sender::Http1(sender));
+            pool.lock().put(key, Sender::Http1(sender), made);
             return;
         }
         // The request's body may still be on its way; a connection that closes ends the wait.
         tokio::spawn(async move {
             if sender.ready().await.is_ok() {
-                pool.lock().put(key, Sender::Http1(sender));
+                pool.lock().put(key, Sender::Http1(sender), made);
             }
         });
     }
-}
-
-fn age_max() -> Duration {
-    Duration::from_secs(POOL_IDLE_TIMEOUT_SECONDS)
 }
 
 async fn sweep(idle: Weak<Mutex<Idle>>) {
@@ -195,5 +243,38 @@ async fn sweep(idle: Weak<Mutex<Idle>>) {
         tokio::time::sleep(SWEEP_INTERVAL).await;
         let Some(idle) = idle.upgrade() else { return };
         idle.lock().unwrap_or_else(PoisonError::into_inner).sweep();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use credential_injector::SchemePolicy;
+    use hyper_util::rt::TokioIo;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_in_use_is_made_anew_now_and_then() {
+        let (near, _far) = tokio::io::duplex(64);
+        let (sender, connection) = http1::handshake(TokioIo::new(near)).await.unwrap();
+        tokio::spawn(connection);
+        let pool = Pool::new();
+        let target = Target::parse("https://a.example/", &SchemePolicy::https_only());
+        let key = PoolKey::new(OrgId::from_bytes([1; 16]), &target.unwrap());
+        let made = Instant::now();
+        pool.adopt(key.clone(), Sender::Http1(sender)).give_back();
+        let pause = Duration::from_secs(POOL_IDLE_TIMEOUT_SECONDS - 1);
+        let in_use = async {
+            loop {
+                tokio::time::sleep(pause).await;
+                let Some(lease) = pool.take(&key) else { return };
+                lease.give_back();
+            }
+        };
+        let life = Duration::from_secs(POOL_LIFE_MAX_SECONDS);
+        tokio::time::timeout(life * 2, in_use)
+            .await
+            .expect("its life ends");
+        assert!((life..=life + pause).contains(&made.elapsed()));
     }
 }

@@ -22,6 +22,7 @@ use super::account::Account;
 use super::continue_gate::{ContinueGate, Waiting};
 use super::control::Patience;
 use super::pool::Lease;
+use super::shared_sender::OpenStream;
 use crate::config::Limits;
 use crate::layers::body::{Pace, PacedBody};
 
@@ -91,6 +92,7 @@ pub(crate) struct UpBody {
     waiting: Option<Waiting>,
     inner: PacedBody<Limited<Body>>,
     progress: Arc<Progress>,
+    stream: Option<OpenStream>,
 }
 
 impl UpBody {
@@ -113,7 +115,13 @@ impl UpBody {
             waiting: gate.map(|gate| Waiting::new(gate, answered)),
             inner: PacedBody::new(Limited::new(body, bytes_max), pace),
             progress,
+            stream: None,
         }
+    }
+
+    /// Keeps `stream` in use until this body is over.
+    pub(crate) fn hold(&mut self, stream: Option<OpenStream>) {
+        self.stream = stream;
     }
 
     /// Lets the body go without waiting.

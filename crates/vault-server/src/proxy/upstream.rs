@@ -10,9 +10,8 @@ use std::time::Duration;
 
 use credential_injector::egress::{EgressError, ResolveError};
 use credential_injector::{Host, OutboundRequest, Scheme, Target};
-use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
-use http::uri::PathAndQuery;
-use http::{HeaderMap, Request, Response, StatusCode, Uri, Version};
+use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
+use http::{HeaderMap, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper::client::conn::{TrySendError, http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -23,7 +22,9 @@ use vault_store::OrgId;
 
 use super::bound_connection::{is_bound_by_answer, is_bound_by_request};
 use super::pool::{Lease, Pool, PoolKey, Sender};
+use super::request_form::{for_http1, for_http2};
 use super::setup::ProxySetup;
+use super::shared_sender::{STREAMS_BEFORE_SETTINGS, SharedSender};
 use super::streaming::UpBody;
 use super::trust::UpstreamTls;
 use super::upgrade::name_websocket;
@@ -108,7 +109,7 @@ impl Upstream {
             let Some(mut lease) = self.pool.take(&key) else {
                 break;
             };
-            match exchange(&mut lease.sender, &target, request).await {
+            match exchange(&mut lease, &target, request).await {
                 Ok(response) => return answered(response, lease, is_bound),
                 Err(mut failed) => match failed.take_message() {
                     Some(untouched) => request = untouched,
@@ -120,7 +121,7 @@ impl Upstream {
         // Large and rare: in a box, so that no request carries its room along.
         let sender = Box::pin(self.connect(org_id, &target, tls)).await?;
         let mut lease = self.pool.adopt(key, sender);
-        match exchange(&mut lease.sender, &target, request).await {
+        match exchange(&mut lease, &target, request).await {
             Ok(response) => answered(response, lease, is_bound),
             Err(failed) => Err(failed.into_error().into()),
         }
@@ -141,7 +142,7 @@ impl Upstream {
             .await?;
         let key = PoolKey::new(org_id, &target);
         let mut lease = self.pool.adopt(key, sender);
-        let sent = exchange(&mut lease.sender, &target, request).await;
+        let sent = exchange(&mut lease, &target, request).await;
         let response = sent.map_err(TrySendError::into_error)?;
         check_framing(response.headers())?;
         if is_bound || is_bound_by_answer(response.headers()) {
@@ -215,25 +216,19 @@ fn server_name(target: &Target) -> Result<ServerName<'static>, UpstreamError> {
 }
 
 /// Gives the request the form of the connection's version and sends it.
-async fn exchange(sender: &mut Sender, target: &Target, mut request: Request<UpBody>) -> Sent {
-    // The request's, not the target's: a credential may have been put into the query.
-    let path_and_query = request.uri().path_and_query().cloned();
-    let path_and_query = path_and_query.unwrap_or(PathAndQuery::from_static("/"));
-    match sender {
+async fn exchange(lease: &mut Lease, target: &Target, mut request: Request<UpBody>) -> Sent {
+    // The stream is over when both of its directions are.
+    request.body_mut().hold(lease.stream());
+    match &mut lease.sender {
         Sender::Http1(sender) => {
-            *request.version_mut() = Version::HTTP_11;
-            *request.uri_mut() = Uri::from(path_and_query);
-            request.headers_mut().insert(HOST, target.host_header());
+            for_http1(&mut request, target);
             sender.try_send_request(request).await
         }
-        Sender::Http2(sender) => {
-            *request.version_mut() = Version::HTTP_2;
-            *request.uri_mut() = target.uri_at(path_and_query);
+        Sender::Http2(shared) => {
+            for_http2(&mut request, target);
             // Interim answers are not seen in this version.
             request.body_mut().stop_waiting();
-            // `:authority` says it (RFC 9113 section 8.3.1).
-            request.headers_mut().remove(HOST);
-            sender.try_send_request(request).await
+            shared.sender.try_send_request(request).await
         }
     }
 }
@@ -263,12 +258,12 @@ where
     let (sender, connection) = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
         .max_header_list_size(header_list_bytes)
+        .initial_max_send_streams(STREAMS_BEFORE_SETTINGS)
         .keep_alive_interval(Duration::from_secs(HTTP2_PING_INTERVAL_SECONDS))
         .keep_alive_timeout(Duration::from_secs(HTTP2_PING_TIMEOUT_SECONDS))
         .handshake(TokioIo::new(stream))
         .await?;
-    tokio::spawn(connection);
-    Ok(Sender::Http2(sender))
+    Ok(Sender::Http2(SharedSender::new(sender, connection)))
 }
 
 /// Public texts never name an address: a caller must not map a network by asking.

@@ -119,6 +119,70 @@ async fn nothing_is_compressed_decompressed_or_reframed() {
     }
 }
 
+/// Reads one request, with its chunks where it has them, and passes it on to the test.
+async fn reading_chunks() -> (RawUpstream, tokio::sync::mpsc::UnboundedReceiver<String>) {
+    let (seen, requests) = tokio::sync::mpsc::unbounded_channel();
+    let upstream = RawUpstream::start(move |mut stream| {
+        let seen = seen.clone();
+        async move {
+            let mut request = read_head(&mut stream).await.to_ascii_lowercase();
+            let is_chunked = request.contains("\r\ntransfer-encoding: chunked\r\n");
+            while is_chunked && !request.ends_with("\r\n0\r\n\r\n") {
+                request.push_str(&read_exactly(&mut stream, 1).await);
+            }
+            let _ = seen.send(request);
+            let answer = b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n";
+            stream.write_all(answer).await.unwrap();
+        }
+    })
+    .await;
+    (upstream, requests)
+}
+
+#[tokio::test]
+async fn a_body_of_unknown_length_goes_on_whatever_the_method() {
+    let (upstream, mut seen) = reading_chunks().await;
+    let server = TestServer::start(|_| {}).await;
+    let io = hyper_util::rt::TokioIo::new(server.connect().await);
+    let executor = hyper_util::rt::TokioExecutor::new();
+    let (mut http2, connection) = hyper::client::conn::http2::handshake(executor, io)
+        .await
+        .unwrap();
+    tokio::spawn(connection);
+    const CHUNKS: &str = "\r\n\r\n7\r\n{\"q\":1}\r\n0\r\n\r\n";
+    for method in ["GET", "HEAD", "DELETE", "OPTIONS", "POST"] {
+        let more = "Transfer-Encoding: chunked\r\nConnection: close\r\n";
+        let request = head(method, &upstream.url("/"), more) + &CHUNKS[4..];
+        let answer = server.raw(request.as_bytes()).await;
+        assert!(answer.starts_with("HTTP/1.1 204 "), "{method}: {answer}");
+        let sent = seen.recv().await.unwrap();
+        assert!(sent.ends_with(CHUNKS), "{method}: {sent}");
+        assert!(!sent.contains("content-length"), "{method}: {sent}");
+
+        let (mut pieces, body) = Channel::<Bytes, std::io::Error>::new(1);
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("http://{}/", server.address))
+            .header("x-api-key", KEY_A)
+            .header("x-target-url", upstream.url("/"))
+            .body(Body::new(body))
+            .unwrap();
+        let answer = http2.send_request(request);
+        let piece = Bytes::from_static(b"{\"q\":1}");
+        pieces.send_data(piece).await.unwrap();
+        drop(pieces);
+        assert_eq!(answer.await.unwrap().status(), 204, "{method}");
+        let sent = seen.recv().await.unwrap();
+        assert!(sent.ends_with(CHUNKS), "{method} over HTTP/2: {sent}");
+
+        // Where there is no body, none is announced.
+        let request = head(method, &upstream.url("/"), "Connection: close\r\n");
+        server.raw(request.as_bytes()).await;
+        let sent = seen.recv().await.unwrap();
+        assert!(!sent.contains("transfer-encoding"), "{method}: {sent}");
+    }
+}
+
 #[tokio::test]
 async fn an_old_upstream_that_ends_by_closing_is_reframed_safely() {
     let (upstream, _) = RawUpstream::answering("HTTP/1.0 200 OK\r\n\r\nuntil the end").await;

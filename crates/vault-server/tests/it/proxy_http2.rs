@@ -8,9 +8,10 @@ use http_body_util::channel::Channel;
 use hyper::body::Incoming;
 use hyper::client::conn::http2::{self, SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
 
 use super::support::{KEY_A, PATIENCE, TestServer};
-use super::upstream::TlsUpstream;
+use super::upstream::{RawUpstream, TlsUpstream};
 
 /// Opens an HTTP/2 connection to the server.
 async fn connect(server: &TestServer) -> SendRequest<Body> {
@@ -111,6 +112,115 @@ async fn many_requests_share_connections_both_ways() {
     for call in calls {
         tokio::time::timeout(PATIENCE, call).await.unwrap().unwrap();
     }
+}
+
+#[tokio::test]
+async fn nothing_waits_behind_the_streams_of_a_full_connection() {
+    let (opened, mut openings) = tokio::sync::mpsc::unbounded_channel();
+    let handler = move |request: Request<Incoming>| {
+        let opened = opened.clone();
+        async move {
+            if request.uri().path() != "/events" {
+                return Response::new(Body::from(request.method().to_string()));
+            }
+            let (sender, body) = Channel::<Bytes, std::io::Error>::new(1);
+            opened.send(sender).unwrap();
+            Response::new(Body::new(body))
+        }
+    };
+    let two_streams = |builder: &mut auto::Builder<TokioExecutor>| {
+        builder.http2().max_concurrent_streams(2);
+    };
+    let upstream = TlsUpstream::start_with(&["h2"], two_streams, handler).await;
+    let ca_file = upstream.ca_file.clone();
+    let server = TestServer::start(move |c| {
+        c.workers = Some(1);
+        c.egress.extra_ca_file = Some(ca_file);
+    })
+    .await;
+    let client = connect(&server).await;
+    let send = async |method: &str, path: &str| {
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("http://{}/", server.address))
+            .header("x-api-key", KEY_A)
+            .header("x-target-url", upstream.url(path))
+            .body(Body::empty())
+            .unwrap();
+        let answer = client.clone().send_request(request);
+        let answer = tokio::time::timeout(PATIENCE, answer).await;
+        let answer = answer.expect("nothing is waited for").unwrap();
+        assert_eq!(answer.status(), 200, "{method} {path}");
+        answer.into_body()
+    };
+    let text = async |body: Incoming| body.collect().await.unwrap().to_bytes();
+    // By the end of an answer the upstream has said how many streams it permits.
+    assert_eq!(text(send("GET", "/").await).await, "GET");
+    let (first, second) = (send("GET", "/events").await, send("GET", "/events").await);
+    assert_eq!(upstream.connections(), 1, "streams share a connection");
+    for _ in 0..3 {
+        assert_eq!(text(send("DELETE", "/").await).await, "DELETE");
+    }
+    assert_eq!(upstream.connections(), 2, "a full one is passed over");
+    let third = send("GET", "/events").await;
+    // Places come back with the end of an answer.
+    for events in [first, second] {
+        drop(openings.recv().await.unwrap());
+        text(events).await;
+    }
+    let further = (send("GET", "/events").await, send("GET", "/events").await);
+    assert_eq!(text(send("GET", "/").await).await, "GET");
+    assert_eq!(upstream.connections(), 2);
+    drop((third, further));
+}
+
+#[tokio::test]
+async fn crumbs_of_a_cookie_reach_an_http1_upstream_as_one_field() {
+    let (upstream, mut seen) =
+        RawUpstream::answering("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi").await;
+    let server = TestServer::start(|_| {}).await;
+    let request = Request::get(format!("http://{}/", server.address))
+        .header("x-api-key", KEY_A)
+        .header("x-target-url", upstream.url("/"))
+        .header("cookie", "session=A")
+        .header("x-between", "1")
+        .header("cookie", "csrf=B; theme=dark")
+        .body(Body::empty())
+        .unwrap();
+    let answer = connect(&server).await.send_request(request).await.unwrap();
+    assert_eq!(answer.status(), 200);
+    let sent = seen.recv().await.unwrap();
+    assert!(
+        sent.contains("cookie: session=A; csrf=B; theme=dark\r\n"),
+        "{sent}"
+    );
+    assert_eq!(sent.matches("cookie:").count(), 1, "{sent}");
+}
+
+#[tokio::test]
+async fn headers_keep_their_order_towards_an_http2_upstream() {
+    let names = |request: Request<Incoming>| async move {
+        let names: Vec<_> = request
+            .headers()
+            .keys()
+            .map(http::HeaderName::as_str)
+            .collect();
+        Response::new(Body::from(names.join(" ")))
+    };
+    let upstream = TlsUpstream::start(&["h2"], names).await;
+    let ca_file = upstream.ca_file.clone();
+    let server = TestServer::start(move |c| c.egress.extra_ca_file = Some(ca_file)).await;
+    let url = upstream.url("/");
+    let headers = [
+        ("X-Api-Key", KEY_A),
+        ("X-Target-URL", url.as_str()),
+        ("X-First", "1"),
+        ("X-Second", "2"),
+        ("X-Third", "3"),
+        ("X-Last", "4"),
+    ];
+    let answer = server.request("GET", "/", &headers).await;
+    assert_eq!(answer.body, "x-first x-second x-third x-last");
 }
 
 #[tokio::test]

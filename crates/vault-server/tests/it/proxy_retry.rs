@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use tokio::io::AsyncWriteExt;
 
@@ -165,5 +166,25 @@ async fn all_tries_end_within_the_time_of_the_request() {
     ];
     let answer = server.request("GET", "/", &headers).await;
     answer.is_problem(504, "upstream_timeout");
+    assert_eq!(tries.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn a_body_that_is_kept_may_come_more_slowly_than_an_answer() {
+    const FIRST_BYTE: Duration = Duration::from_secs(2);
+    let (upstream, tries) = failing(0, "").await;
+    let server = TestServer::start(|c| c.limits.proxy_first_byte_timeout = FIRST_BYTE).await;
+    let mut client = server.connect().await;
+    let head = format!(
+        "PUT / HTTP/1.1\r\nHost: a\r\nX-Api-Key: {KEY_A}\r\nX-Target-URL: {}\r\n\
+         X-Identity-Key: Bearer sk_live_retry\r\nX-Retry-Count: 1\r\nContent-Length: 2\r\n\r\n",
+        upstream.url("/")
+    );
+    client.write_all(head.as_bytes()).await.unwrap();
+    client.write_all(b"b").await.unwrap();
+    tokio::time::sleep(FIRST_BYTE).await;
+    client.write_all(b"o").await.unwrap();
+    let answer = read_head(&mut client).await;
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
     assert_eq!(tries.load(Ordering::SeqCst), 1);
 }

@@ -110,6 +110,7 @@ async fn read_request(stream: &mut TcpStream) -> String {
 /// An HTTPS upstream under the name `localhost`, with a certificate of its own.
 pub(crate) struct TlsUpstream {
     address: SocketAddr,
+    connections: Arc<AtomicUsize>,
     /// File to trust.
     pub(crate) ca_file: PathBuf,
     _directory: tempfile::TempDir,
@@ -121,15 +122,34 @@ impl TlsUpstream {
         F: Fn(Request<Incoming>) -> T + Clone + Send + Sync + 'static,
         T: Future<Output = Response<Body>> + Send + 'static,
     {
+        Self::start_with(alpn, |_| {}, handle).await
+    }
+
+    /// With an HTTP/2 side that `adjust` has set up.
+    pub(crate) async fn start_with<F, T>(
+        alpn: &[&str],
+        adjust: impl FnOnce(&mut auto::Builder<TokioExecutor>),
+        handle: F,
+    ) -> Self
+    where
+        F: Fn(Request<Incoming>) -> T + Clone + Send + Sync + 'static,
+        T: Future<Output = Response<Body>> + Send + 'static,
+    {
+        let mut builder = auto::Builder::new(TokioExecutor::new());
+        adjust(&mut builder);
         let identity = Identity::make();
         let mut config = identity.server_config();
         config.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
         let acceptor = TlsAcceptor::from(Arc::new(config));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
+        let connections = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&connections);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
+                counted.fetch_add(1, Ordering::SeqCst);
                 let (acceptor, handle) = (acceptor.clone(), handle.clone());
+                let builder = builder.clone();
                 tokio::spawn(async move {
                     let Ok(stream) = acceptor.accept(stream).await else {
                         return;
@@ -138,7 +158,7 @@ impl TlsUpstream {
                         let answer = handle(request);
                         async move { Ok::<_, std::convert::Infallible>(answer.await) }
                     });
-                    let _ = auto::Builder::new(TokioExecutor::new())
+                    let _ = builder
                         .serve_connection_with_upgrades(TokioIo::new(stream), service)
                         .await;
                 });
@@ -146,6 +166,7 @@ impl TlsUpstream {
         });
         Self {
             address,
+            connections,
             ca_file: identity.certificate_file,
             _directory: identity.directory,
         }
@@ -153,6 +174,10 @@ impl TlsUpstream {
 
     pub(crate) fn url(&self, path: &str) -> String {
         format!("https://localhost:{}{path}", self.address.port())
+    }
+
+    pub(crate) fn connections(&self) -> usize {
+        self.connections.load(Ordering::SeqCst)
     }
 }
 
