@@ -19,12 +19,13 @@
 mod block;
 mod call;
 mod checkpoints;
+mod commit_room;
 mod log;
 mod read;
 mod recorder;
 mod sealer;
-mod strangers;
 mod subject;
+mod tally;
 
 pub use block::{BlockError, links_of};
 pub use call::{Call, CallEnd};

@@ -18,10 +18,11 @@ use vault_store::{ChangeSet, Committed, OrgId, Store, StoreError, UtcMillis};
 
 use super::SERVER_LOG;
 use super::call::{Call, CallEnd, current};
+use super::commit_room::{CUT_OFF, CommitRoom, Room};
 use super::recorder::Recorder;
 use super::sealer::ChainSealer;
-use super::strangers::Strangers;
 use super::subject::Subject;
+use super::tally::Tally;
 use crate::vault::clock::Clock;
 
 /// Entries that wait for the recorder, and proxied calls in progress.
@@ -70,7 +71,9 @@ pub struct AuditLog {
     root_keys: Arc<RootKeyring>,
     clock: Arc<dyn Clock>,
     when_unavailable: WhenUnavailable,
-    strangers: Arc<Strangers>,
+    room: CommitRoom,
+    strangers: Arc<Tally>,
+    unrecorded: Arc<Tally>,
     available: Arc<AtomicBool>,
     /// `None` only while dropping.
     queue: Option<mpsc::Sender<AuditEntry>>,
@@ -120,12 +123,13 @@ impl AuditLog {
     /// When its thread cannot be started.
     pub fn start(parts: AuditParts) -> std::io::Result<Arc<Self>> {
         let (queue, waiting) = mpsc::channel(AUDIT_QUEUE_MAX);
-        let strangers = Arc::new(Strangers::default());
+        let strangers = Arc::new(Tally::strangers());
+        let unrecorded = Arc::new(Tally::unrecorded());
         let available = Arc::new(AtomicBool::new(true));
         let recorder = Recorder::new(
             &parts,
             waiting,
-            Arc::clone(&strangers),
+            [Arc::clone(&strangers), Arc::clone(&unrecorded)],
             Arc::clone(&available),
         );
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -139,7 +143,9 @@ impl AuditLog {
             root_keys: parts.root_keys,
             clock: parts.clock,
             when_unavailable: parts.when_unavailable,
+            room: CommitRoom::new(),
             strangers,
+            unrecorded,
             available,
             queue: Some(queue),
             recorder: Some(recorder),
@@ -150,20 +156,26 @@ impl AuditLog {
     /// carries it; changes that no call asked for are the server's own.
     ///
     /// `settled` runs once the outcome is known and before it is told, also when nobody waits
-    /// for it any more.
+    /// for it any more. Who goes away while there is no room for the changes yet takes them
+    /// along: they are dropped, and so is `settled`.
     pub(crate) async fn commit(
         &self,
         changes: ChangeSet,
         settled: impl FnOnce(&CommitOutcome) + Send + 'static,
     ) -> CommitOutcome {
-        let subject = Subject::of(&changes);
         let Some(call) = current() else {
             return self
                 .commit_own(changes, &OwnEntry::OF_NO_CALL, settled)
                 .await;
         };
+        // Before anything tells of an entry on its way.
+        let room = match self.room.take(&changes).await {
+            Ok(room) => room,
+            Err(error) => return refused(error, settled),
+        };
+        let subject = Subject::of(&changes);
         if !call.join() {
-            return self.finish(changes, settled).await;
+            return self.finish(room, changes, settled).await;
         }
         let version = subject.as_ref().and_then(|subject| subject.version);
         if let Some(subject) = subject {
@@ -177,7 +189,8 @@ impl AuditLog {
             settled(outcome);
             call.joined(outcome.is_ok());
         };
-        self.finish(changes.with_audit(entry), joined).await
+        let changes = changes.with_audit(entry);
+        self.finish(room, changes, joined).await
     }
 
     /// Commits changes of the server's own, with an entry of theirs.
@@ -187,8 +200,13 @@ impl AuditLog {
         own: &OwnEntry,
         settled: impl FnOnce(&CommitOutcome) + Send + 'static,
     ) -> CommitOutcome {
+        let room = match self.room.take(&changes).await {
+            Ok(room) => room,
+            Err(error) => return refused(error, settled),
+        };
         let entry = self.of_the_server(own, Subject::of(&changes).as_ref());
-        self.finish(changes.with_audit(entry), settled).await
+        let changes = changes.with_audit(entry);
+        self.finish(room, changes, settled).await
     }
 
     /// Records the end of a call that no change told of, if nobody has.
@@ -201,15 +219,18 @@ impl AuditLog {
         call: &Arc<Call>,
         end: CallEnd<'_>,
     ) -> Result<(), AuditUnavailable> {
-        if !call.join() {
-            return Ok(());
-        }
-        let entry = call.entry(end, None);
-        let alone = ChangeSet::of_audit(vec![entry]);
-        let joining = Arc::clone(call);
-        let joined = move |outcome: &CommitOutcome| joining.joined(outcome.is_ok());
-        let committed = self.finish(alone, joined);
-        if let Err(error) = committed.await {
+        let alone = ChangeSet::of_audit(vec![call.entry(end, None)]);
+        // Whoever goes away meanwhile is recorded, too.
+        let committed = match call.run(self.room.take(&alone)).await {
+            Ok(_) if !call.join() => return Ok(()),
+            Ok(room) => {
+                let joining = Arc::clone(call);
+                let joined = move |outcome: &CommitOutcome| joining.joined(outcome.is_ok());
+                self.finish(room, alone, joined).await
+            }
+            Err(error) => Err(error),
+        };
+        if let Err(error) = committed {
             tracing::error!(%error, "a call could not be recorded");
             return self.refuse(call, end);
         }
@@ -236,6 +257,7 @@ impl AuditLog {
     /// Commits to the end, whoever waits for it.
     async fn finish(
         &self,
+        room: Room,
         changes: ChangeSet,
         done: impl FnOnce(&CommitOutcome) + Send + 'static,
     ) -> CommitOutcome {
@@ -243,13 +265,11 @@ impl AuditLog {
         // On its own: dropping a commit does not take it back.
         let commit = tokio::spawn(async move {
             let outcome = store.commit(changes).await;
+            drop(room);
             done(&outcome);
             outcome
         });
-        commit.await.unwrap_or(Err(StoreError::Unavailable {
-            reason: "a commit was cut off",
-            source: None,
-        }))
+        commit.await.unwrap_or(Err(CUT_OFF))
     }
 
     /// Room for the entry of a call that ends later.
@@ -266,16 +286,18 @@ impl AuditLog {
             (Some(slot), _) => Ok(Some(Slot(slot))),
             (None, WhenUnavailable::Refuse) => Err(AuditUnavailable),
             (None, WhenUnavailable::Serve) => {
+                self.unrecorded.note();
                 tracing::error!("a proxied call is not recorded");
                 Ok(None)
             }
         }
     }
 
-    /// Hands an entry to the recorder.
+    /// Hands an entry to the recorder. One that finds no room is counted.
     pub(super) fn record_later(&self, entry: AuditEntry) {
         let queue = self.queue.as_ref();
         if queue.is_none_or(|queue| queue.try_send(entry).is_err()) {
+            self.unrecorded.note();
             tracing::error!("an audit entry found no room in the queue");
         }
     }
@@ -312,6 +334,13 @@ impl AuditLog {
     }
 }
 
+/// Tells of changes that were not even tried.
+fn refused(error: StoreError, settled: impl FnOnce(&CommitOutcome)) -> CommitOutcome {
+    let refused = Err(error);
+    settled(&refused);
+    refused
+}
+
 impl Drop for AuditLog {
     fn drop(&mut self) {
         self.queue = None;
@@ -327,3 +356,6 @@ impl fmt::Debug for AuditLog {
         f.debug_struct("AuditLog").finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

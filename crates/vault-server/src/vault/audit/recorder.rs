@@ -1,4 +1,4 @@
-//! The thread that writes what waits, counts strangers and makes checkpoints.
+//! The thread that writes what waits, tells of what was only counted and makes checkpoints.
 //!
 //! Entries are gathered for a moment and written in batches: one fsync for many. While they
 //! cannot be written they are kept, and tried again every second; new proxied calls are refused
@@ -21,7 +21,7 @@ use super::block::chain_at;
 use super::checkpoints::CheckpointFile;
 use super::log::AuditParts;
 use super::sealer::ChainSealer;
-use super::strangers::{STRANGERS_EVERY, Strangers};
+use super::tally::{TALLY_EVERY, Tally};
 use crate::vault::clock::Clock;
 
 /// How long an entry may wait for others to be written with it.
@@ -39,6 +39,12 @@ const LAST_TRIES: u32 = 5;
 /// Pause between these.
 const LAST_PAUSE: Duration = Duration::from_millis(200);
 
+/// A tally, and when it was told of last.
+struct Counted {
+    tally: Arc<Tally>,
+    told: Option<Instant>,
+}
+
 pub(super) struct Recorder {
     store: Arc<dyn Store>,
     sealer: Arc<ChainSealer>,
@@ -46,10 +52,9 @@ pub(super) struct Recorder {
     clock: Arc<dyn Clock>,
     checkpoints: Option<CheckpointFile>,
     queue: mpsc::Receiver<AuditEntry>,
-    strangers: Arc<Strangers>,
+    tallies: [Counted; 2],
     available: Arc<AtomicBool>,
     waiting: VecDeque<AuditEntry>,
-    strangers_at: Option<Instant>,
     checkpoints_at: Instant,
 }
 
@@ -57,7 +62,7 @@ impl Recorder {
     pub(super) fn new(
         parts: &AuditParts,
         queue: mpsc::Receiver<AuditEntry>,
-        strangers: Arc<Strangers>,
+        tallies: [Arc<Tally>; 2],
         available: Arc<AtomicBool>,
     ) -> Self {
         Self {
@@ -67,10 +72,9 @@ impl Recorder {
             clock: Arc::clone(&parts.clock),
             checkpoints: parts.checkpoint_file.clone().map(CheckpointFile::new),
             queue,
-            strangers,
+            tallies: tallies.map(|tally| Counted { tally, told: None }),
             available,
             waiting: VecDeque::new(),
-            strangers_at: None,
             checkpoints_at: Instant::now(),
         }
     }
@@ -142,12 +146,7 @@ impl Recorder {
 
     async fn look_at_what_is_due(&mut self) {
         let due = |last: Instant, every| last.elapsed() >= every;
-        if self
-            .strangers_at
-            .is_none_or(|last| due(last, STRANGERS_EVERY))
-        {
-            self.note_strangers();
-        }
+        self.tell_counts(|told| told.is_none_or(|last| due(last, TALLY_EVERY)));
         let mut grown = self.sealer.take_grown(CHECKPOINT_EVERY_ENTRIES);
         if due(self.checkpoints_at, CHECKPOINT_EVERY) {
             grown.extend(self.sealer.take_grown(1));
@@ -156,13 +155,17 @@ impl Recorder {
         self.make_checkpoints(grown).await;
     }
 
-    fn note_strangers(&mut self) {
-        if let Some(event) = self.strangers.take(self.clock.utc()) {
-            self.strangers_at = Some(Instant::now());
-            self.waiting.push_back(AuditEntry {
-                org_id: SERVER_LOG,
-                entry: event.to_bytes(),
-            });
+    /// One entry for each kind that is due.
+    fn tell_counts(&mut self, is_due: impl Fn(Option<Instant>) -> bool) {
+        let now = self.clock.utc();
+        for counted in self.tallies.iter_mut().filter(|one| is_due(one.told)) {
+            if let Some(event) = counted.tally.take(now) {
+                counted.told = Some(Instant::now());
+                self.waiting.push_back(AuditEntry {
+                    org_id: SERVER_LOG,
+                    entry: event.to_bytes(),
+                });
+            }
         }
     }
 
@@ -194,7 +197,7 @@ impl Recorder {
     }
 
     async fn end(mut self) {
-        self.note_strangers();
+        self.tell_counts(|_| true);
         for _ in 0..LAST_TRIES {
             self.write().await;
             if self.waiting.is_empty() {
