@@ -346,6 +346,11 @@ struct VaultArgs {
     #[arg(long, env = "SEALGATE_FILE_BYTES_MAX", default_value_t = vault_limits::FILE_BYTES_MAX)]
     file_bytes_max: u64,
 
+    /// Bytes of opened values in memory at once, until their answers are sent; one user can hold
+    /// half of them.
+    #[arg(long, env = "SEALGATE_OPENED_BYTES_MAX", default_value_t = vault_limits::OPENED_BYTES_MAX)]
+    opened_bytes_max: usize,
+
     /// Versions of a value that stay readable.
     #[arg(long, env = "SEALGATE_VERSIONS_KEPT", default_value_t = vault_limits::VERSIONS_KEPT)]
     versions_kept: u32,
@@ -452,6 +457,7 @@ impl VaultArgs {
         VaultLimits {
             value_bytes_max: self.value_bytes_max,
             file_bytes_max: self.file_bytes_max,
+            opened_bytes_max: self.opened_bytes_max,
             versions_kept: self.versions_kept,
             passphrase_bytes_min: self.passphrase_bytes_min,
             passphrase_cost: match self.passphrase_cost {

@@ -24,6 +24,7 @@ pub mod housekeeping;
 mod key_uses;
 pub mod keys;
 pub mod limits;
+pub mod opened_bytes;
 pub mod orgs;
 pub mod principal;
 pub mod records;
@@ -61,6 +62,7 @@ use self::limits::{
     API_KEYS_KEPT_MAX, CREDENTIALS_KEPT_MAX, DOWNLOADS_MAX, DOWNLOADS_PER_USER_MAX,
     TOKENS_KEPT_MAX, UPLOADS_MAX, UPLOADS_PER_USER_MAX, VaultLimits, WRONG_SECRET_USERS_MAX,
 };
+use self::opened_bytes::OpenedBytes;
 use self::row_integrity::RowIntegrity;
 use self::snapshot::{Age, Epoch, Snapshot};
 use self::tokens::KnownToken;
@@ -111,6 +113,7 @@ pub struct Vault {
     key_uses: KeyUses,
     hash_shares: HashShares,
     strengthening: Arc<Strengthening>,
+    opened_bytes: OpenedBytes,
 }
 
 impl Vault {
@@ -125,6 +128,7 @@ impl Vault {
             ))
         };
         let hash_shares = HashShares::new(parts.limits.hash_pool());
+        let opened_bytes = OpenedBytes::new(parts.limits.opened_bytes_max);
         let (wrong_secrets, wrong_passphrases) = (limiter(), limiter());
         Self {
             integrity: RowIntegrity::new(Arc::clone(&parts.root_keys)),
@@ -148,6 +152,7 @@ impl Vault {
             key_uses: KeyUses::new(),
             hash_shares,
             strengthening: Arc::new(Strengthening::new()),
+            opened_bytes,
         }
     }
 

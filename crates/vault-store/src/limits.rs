@@ -29,7 +29,7 @@ pub const SHARES_PER_RECORD_MAX: u32 = 1_000;
 /// Values in one batch read.
 pub const BATCH_MAX: usize = 100;
 /// Bytes of contents in one batch read.
-pub const BATCH_BYTES_MAX: usize = 32 * 1024 * 1024;
+pub const BATCH_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Restores staged by one trustee for one owner.
 pub const RESTORES_MAX: u32 = 20;
 /// Audit entries of one change set.

@@ -111,7 +111,7 @@ pub struct ValueRead {
 
 impl ValueRead {
     /// Bytes of what is sealed, which a batch read is bounded by.
-    pub(crate) fn content_bytes(&self) -> usize {
+    pub fn content_bytes(&self) -> usize {
         let metadata = self.version.metadata_box.as_ref().map_or(0, Vec::len);
         self.version.payload.len() + metadata
     }

@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 
 use super::media_type;
 use crate::problem::{Code, Problem};
+use crate::vault::opened_bytes::OpenedShare;
 
 /// Everything but the unreserved characters of RFC 3986 section 2.3.
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
@@ -28,15 +29,56 @@ pub(super) fn secret_json(
     document: &impl Serialize,
     bytes_max: usize,
 ) -> Result<Response, Problem> {
+    let buffer = json_bytes(document, bytes_max)?;
+    Ok(answer(media_type::JSON, Bytes::from_owner(buffer)))
+}
+
+/// As [`secret_json`], for a value that was opened. The share is held as long as the buffer.
+pub(super) fn opened_json(
+    document: &impl Serialize,
+    bytes_max: usize,
+    share: OpenedShare,
+) -> Result<Response, Problem> {
+    let buffer = json_bytes(document, bytes_max)?;
+    Ok(opened_answer(media_type::JSON, buffer, share))
+}
+
+/// An answer whose buffer is wiped once it was sent. The share is held as long as the buffer.
+pub(super) fn opened_answer(
+    content_type: HeaderValue,
+    bytes: Zeroizing<Vec<u8>>,
+    mut share: OpenedShare,
+) -> Response {
+    share.keep(bytes.capacity());
+    let body = OpenedBody {
+        bytes,
+        _share: share,
+    };
+    answer(content_type, Bytes::from_owner(body))
+}
+
+/// The bytes of an answer, and their room.
+struct OpenedBody {
+    bytes: Zeroizing<Vec<u8>>,
+    // Behind the bytes: fields are dropped in this order.
+    _share: OpenedShare,
+}
+
+impl AsRef<[u8]> for OpenedBody {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+fn json_bytes(document: &impl Serialize, bytes_max: usize) -> Result<Zeroizing<Vec<u8>>, Problem> {
     let mut buffer = Zeroizing::new(Vec::with_capacity(bytes_max));
     serde_json::to_writer(&mut *buffer, document)
         .map_err(|_| Problem::new(Code::Internal, "The server could not complete the request."))?;
-    Ok(secret_answer(media_type::JSON, buffer))
+    Ok(buffer)
 }
 
-/// An answer whose buffer is wiped once it was sent.
-pub(super) fn secret_answer(content_type: HeaderValue, body: Zeroizing<Vec<u8>>) -> Response {
-    let mut response = Response::new(Body::from(Bytes::from_owner(body)));
+fn answer(content_type: HeaderValue, body: Bytes) -> Response {
+    let mut response = Response::new(Body::from(body));
     response
         .headers_mut()
         .insert(header::CONTENT_TYPE, content_type);

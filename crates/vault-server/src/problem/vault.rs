@@ -112,6 +112,10 @@ impl From<VaultError> for Problem {
                 Code::Overloaded,
                 "As many files are on their way as the server allows.",
             ),
+            VaultError::TooMuchOpened => Self::new(
+                Code::Overloaded,
+                "As many opened values wait to be sent as the server allows, in all or for this user.",
+            ),
             VaultError::FileStorage(kind) => file_storage(kind),
             VaultError::Invalid(invalid) => invalid.into(),
             VaultError::TooManyAttempts {

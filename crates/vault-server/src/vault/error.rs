@@ -96,6 +96,9 @@ pub enum VaultError {
     /// As many files are on their way as may be.
     #[error("too many files are on their way")]
     TooManyTransfers,
+    /// As much is opened for answers as may be.
+    #[error("too much is opened at once")]
+    TooMuchOpened,
     /// The file system under the bodies of files failed.
     #[error("the storage of files failed: {0}")]
     FileStorage(std::io::ErrorKind),

@@ -24,6 +24,9 @@ pub const UPLOADS_PER_USER_MAX: usize = 16;
 pub const DOWNLOADS_MAX: usize = 256;
 /// Files on their way out at once for one user.
 pub const DOWNLOADS_PER_USER_MAX: usize = 64;
+/// Bytes of opened values in memory at once, until their answers are sent. Those of one user can
+/// take half of it.
+pub const OPENED_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Versions of a value that stay readable.
 pub const VERSIONS_KEPT: u32 = 100;
 /// Shortest passphrase that is accepted as a new user secret, in bytes.
@@ -59,6 +62,8 @@ pub struct VaultLimits {
     pub value_bytes_max: usize,
     /// Bytes of a file.
     pub file_bytes_max: u64,
+    /// Bytes of opened values in memory at once.
+    pub opened_bytes_max: usize,
     /// Versions of a value that stay readable.
     pub versions_kept: u32,
     /// Shortest passphrase that is accepted as a new user secret, in bytes.
@@ -85,6 +90,7 @@ impl Default for VaultLimits {
         Self {
             value_bytes_max: VALUE_BYTES_MAX,
             file_bytes_max: FILE_BYTES_MAX,
+            opened_bytes_max: OPENED_BYTES_MAX,
             versions_kept: VERSIONS_KEPT,
             passphrase_bytes_min: PASSPHRASE_BYTES_MIN,
             passphrase_cost: PassphraseCost::DEFAULT,
@@ -110,6 +116,10 @@ impl VaultLimits {
             (
                 "file_bytes_max",
                 (1..=FILE_BYTES_CEILING).contains(&self.file_bytes_max),
+            ),
+            (
+                "opened_bytes_max",
+                self.opened_bytes_max >= self.value_bytes_max,
             ),
             (
                 "versions_kept",

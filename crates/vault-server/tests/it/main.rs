@@ -19,6 +19,7 @@ mod api_input;
 mod api_isolation;
 mod api_keys;
 mod api_openapi;
+mod api_opened;
 mod api_recovery;
 mod api_restart;
 mod api_rotate;

@@ -165,7 +165,7 @@ pub async fn a_batch_reads_values_in_order(store: SharedStore) {
     assert_too_large(store.read_values(&many, sample::user_id(1)).await);
 
     let mut large = sample::put(1, 1, 3, "large", 1);
-    large.version_row.payload = vec![7; crate::limits::PAYLOAD_BYTES_MAX];
+    large.version_row.payload = vec![7; crate::limits::BATCH_BYTES_MAX / 2 + 1];
     commit(&store, Change::PutValue(large)).await;
     let large = sample::name(1, 1, "large");
     assert_too_large(store.read_values(&[large; 2], sample::user_id(1)).await);

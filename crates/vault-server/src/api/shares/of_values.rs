@@ -21,12 +21,13 @@ use super::{
 };
 use crate::api::input::{KeyInPath, NoBody, NoParameters, Parameters};
 use crate::api::media_type::{self, Form};
-use crate::api::output::{no_content, secret_answer, secret_json};
+use crate::api::output::{no_content, opened_answer, opened_json};
 use crate::api::utc::Utc;
 use crate::api::values::metadata;
 use crate::api::{ApiState, base64, conditions};
 use crate::layers::UserSecret;
 use crate::problem::Problem;
+use crate::vault::opened_bytes::{Opened, OpenedShare};
 use crate::vault::principal::Principal;
 use crate::vault::records::OwnRecord;
 use crate::vault::shares::SharedValue;
@@ -251,11 +252,14 @@ async fn get(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let read = state.vault.read_shared_value(&caller, share_id, &secret);
-    let read = read.await?;
+    let Opened {
+        content: read,
+        share,
+    } = read.await?;
     let tag = conditions::entity_tag(read.opened.version);
     let mut response = match media_type::of_answer(&headers) {
-        Form::Raw => secret_answer(media_type::OCTET_STREAM, read.opened.value),
-        Form::Json => value_answer(share_id, &read)?,
+        Form::Raw => opened_answer(media_type::OCTET_STREAM, read.opened.value, share),
+        Form::Json => value_answer(share_id, &read, share)?,
     };
     let answered = response.headers_mut();
     answered.insert(header::ETAG, tag);
@@ -289,7 +293,11 @@ async fn leave(
     Ok(no_content())
 }
 
-fn value_answer(share_id: ShareId, read: &SharedValue) -> Result<Response, Problem> {
+fn value_answer(
+    share_id: ShareId,
+    read: &SharedValue,
+    share: OpenedShare,
+) -> Result<Response, Problem> {
     let opened = &read.opened;
     let value_b64 = base64::encode_secret(&opened.value);
     let metadata = metadata(opened)?;
@@ -303,5 +311,5 @@ fn value_answer(share_id: ShareId, read: &SharedValue) -> Result<Response, Probl
         metadata,
     };
     let texts = value_b64.len() + metadata.map_or(0, |raw| raw.get().len());
-    secret_json(&document, texts + SHARE_BYTES_MAX)
+    opened_json(&document, texts + SHARE_BYTES_MAX, share)
 }

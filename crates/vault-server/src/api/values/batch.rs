@@ -1,5 +1,7 @@
 //! Opens many values at once.
 
+use std::collections::HashSet;
+
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
@@ -11,12 +13,13 @@ use zeroize::Zeroizing;
 use super::read::{DOCUMENT_FRAME_BYTES, JSON_ESCAPE_FACTOR, ValueDocument, metadata};
 use crate::api::input::{NoParameters, Parameters, SecretBody, json};
 use crate::api::media_type::{self, Form};
-use crate::api::output::secret_json;
+use crate::api::output::opened_json;
 use crate::api::utc::Utc;
 use crate::api::{ApiState, base64};
 use crate::layers::UserSecret;
 use crate::problem::{Code, Problem};
 use crate::vault::error::VaultError;
+use crate::vault::opened_bytes::{Opened, OpenedShare};
 use crate::vault::principal::Principal;
 use crate::vault::value_name::{VALUE_NAME_BYTES_MAX, ValueName};
 use crate::vault::values::{BATCH_MAX, OpenedValue};
@@ -28,8 +31,8 @@ const BODY_BYTES_MAX: usize = BATCH_MAX * (VALUE_NAME_BYTES_MAX * JSON_ESCAPE_FA
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BatchDocument {
-    /// 1 to 100 names.
-    #[schema(min_items = 1, max_items = 100)]
+    /// 1 to 100 names, none of them twice.
+    #[schema(min_items = 1, max_items = 100, value_type = HashSet<String>)]
     keys: Vec<String>,
 }
 
@@ -56,18 +59,19 @@ pub struct BatchErrorDocument<'a> {
 
 /// Opens the current versions of many values with one opening of the keys.
 ///
-/// The answer has one entry for each name, in the order of the names.
+/// The answer has one entry for each name, in the order of the names. Together the values take
+/// 4 MiB at most.
 #[utoipa::path(
     post, path = "/v1/kv/batch-get", operation_id = "getValues", tag = "values",
     params(("X-User-Secret" = String, Header, description = "Opens the caller's private keys")),
     request_body = BatchDocument,
     responses(
         (status = 200, description = "A value or an error for each name", body = Vec<BatchItemDocument<'_>>),
-        (status = 400, description = "missing_header, malformed_request, keys_missing, tampered"),
+        (status = 400, description = "missing_header, malformed_request: also for a repeated name, keys_missing, tampered"),
         (status = 401, description = "api_key_invalid, wrong_user_secret"),
         (status = 403, description = "forbidden: root reads no values"),
         (status = 408, description = "request_timeout"),
-        (status = 413, description = "too_large: the document, or all values together"),
+        (status = 413, description = "too_large: the document, or all values together (4 MiB)"),
         (status = 415, description = "unsupported_media_type"),
         (status = 429, description = "too_many_attempts"),
     ),
@@ -94,15 +98,25 @@ pub(super) async fn get(
             "keys must hold 1 to 100 names.",
         ));
     }
+    if let Some(refused) = repeated(&keys) {
+        return Err(refused);
+    }
     let names: Vec<_> = keys.iter().map(|key| permitted(&caller, key)).collect();
     let usable: Vec<_> = names.iter().flatten().cloned().collect();
-    let opened = state.vault.read_values(&caller, &usable, &secret).await?;
-    let mut opened = opened.into_iter();
+    let Opened { content, share } = state.vault.read_values(&caller, &usable, &secret).await?;
+    let mut opened = content.into_iter();
     let items = names.into_iter().map(|name| match name {
         Ok(_) => opened.next().unwrap_or(Err(VaultError::NotFound)),
         Err(error) => Err(error),
     });
-    answer(&keys, items.collect())
+    answer(&keys, items.collect(), share)
+}
+
+/// The same value many times would make a large answer of a small request.
+fn repeated(keys: &[String]) -> Option<Problem> {
+    let mut seen = HashSet::with_capacity(keys.len());
+    let refused = || Problem::new(Code::MalformedRequest, "keys must not hold a name twice.");
+    (!keys.iter().all(|key| seen.insert(key))).then(refused)
 }
 
 /// The name, if the caller's key reaches it.
@@ -118,6 +132,7 @@ fn permitted(caller: &Principal, key: &str) -> Result<ValueName, VaultError> {
 fn answer(
     keys: &[String],
     items: Vec<Result<OpenedValue, VaultError>>,
+    share: OpenedShare,
 ) -> Result<Response, Problem> {
     let texts: Vec<Option<Zeroizing<String>>> = items
         .iter()
@@ -138,7 +153,7 @@ fn answer(
         });
         documents.push(document);
     }
-    secret_json(&documents, bytes_max)
+    opened_json(&documents, bytes_max, share)
 }
 
 fn document<'a>(

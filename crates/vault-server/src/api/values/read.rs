@@ -10,12 +10,13 @@ use zeroize::Zeroizing;
 
 use crate::api::input::{KeyInPath, Parameters};
 use crate::api::media_type::{self, Form};
-use crate::api::output::{secret_answer, secret_json};
+use crate::api::output::{opened_answer, opened_json};
 use crate::api::utc::Utc;
 use crate::api::{ApiState, base64, conditions};
 use crate::layers::secret_headers::{X_USER_SECRET, one_secret};
 use crate::problem::{Code, Problem};
 use crate::vault::error::VaultError;
+use crate::vault::opened_bytes::{Opened, OpenedShare};
 use crate::vault::principal::Principal;
 use crate::vault::value_name::ValueName;
 use crate::vault::values::OpenedValue;
@@ -95,7 +96,10 @@ pub(super) async fn get(
     }
     let version = parameters.version;
     let vault = &state.vault;
-    let opened = match &caller.grant {
+    let Opened {
+        content: opened,
+        share,
+    } = match &caller.grant {
         Some(_) if version.is_some() => return Err(VaultError::OutOfScope.into()),
         Some(grant) => vault.read_granted_value(grant, &name).await?,
         None => {
@@ -105,8 +109,8 @@ pub(super) async fn get(
     };
     let tag = conditions::entity_tag(opened.version);
     let mut response = match media_type::of_answer(&headers) {
-        Form::Raw => secret_answer(media_type::OCTET_STREAM, opened.value),
-        Form::Json => value_answer(&name, &opened)?,
+        Form::Raw => opened_answer(media_type::OCTET_STREAM, opened.value, share),
+        Form::Json => value_answer(&name, &opened, share)?,
     };
     response.headers_mut().insert(header::ETAG, tag);
     response
@@ -115,7 +119,11 @@ pub(super) async fn get(
     Ok(response)
 }
 
-fn value_answer(name: &ValueName, opened: &OpenedValue) -> Result<Response, Problem> {
+fn value_answer(
+    name: &ValueName,
+    opened: &OpenedValue,
+    share: OpenedShare,
+) -> Result<Response, Problem> {
     let value_b64: Zeroizing<String> = base64::encode_secret(&opened.value);
     let metadata = metadata(opened)?;
     let document = ValueDocument {
@@ -128,7 +136,8 @@ fn value_answer(name: &ValueName, opened: &OpenedValue) -> Result<Response, Prob
     };
     let texts = value_b64.len() + metadata.map_or(0, |raw| raw.get().len());
     let name_bytes = name.as_str().len() * JSON_ESCAPE_FACTOR;
-    secret_json(&document, texts + name_bytes + DOCUMENT_FRAME_BYTES)
+    let bytes_max = texts + name_bytes + DOCUMENT_FRAME_BYTES;
+    opened_json(&document, bytes_max, share)
 }
 
 /// The metadata as they were written.

@@ -7,6 +7,7 @@ use vault_store::{ShareId, UserId};
 use crate::vault::Vault;
 use crate::vault::access::{self, Member};
 use crate::vault::error::VaultError;
+use crate::vault::opened_bytes::Opened;
 use crate::vault::principal::Principal;
 use crate::vault::records::Holder;
 use crate::vault::values::OpenedValue;
@@ -30,7 +31,7 @@ impl Vault {
         caller: &Principal,
         share_id: ShareId,
         secret: &SecretSlice<u8>,
-    ) -> Result<SharedValue, VaultError> {
+    ) -> Result<Opened<SharedValue>, VaultError> {
         let reader = access::member(caller)?;
         let found = self.store.shared_value(share_id, None).await?;
         let found = found.ok_or(VaultError::NotFound)?;
@@ -42,6 +43,7 @@ impl Vault {
         };
         self.check_share_of(owner, Record::value(read.value.record_id), &share)?;
         self.check_readable(&read, None)?;
+        let room = self.room_to_open(reader, &read)?;
         let ring = self
             .key_ring(reader)
             .await?
@@ -51,9 +53,13 @@ impl Vault {
         self.check_inbound(reader, RecordKind::Value, &share)?;
         let mut opened = self.open_held(Holder::of(&share)?, &read, &ring, &kek)?;
         opened.expires = opened.expires.into_iter().chain(share.expires).min();
-        Ok(SharedValue {
+        let content = SharedValue {
             owner: share.owner,
             opened,
+        };
+        Ok(Opened {
+            content,
+            share: room,
         })
     }
 }

@@ -9,6 +9,7 @@ use super::{OpenedValue, stored_name};
 use crate::vault::Vault;
 use crate::vault::access;
 use crate::vault::error::VaultError;
+use crate::vault::opened_bytes::Opened;
 use crate::vault::principal::Principal;
 use crate::vault::value_name::ValueName;
 
@@ -29,14 +30,14 @@ impl Vault {
     ///
     /// # Errors
     /// Those of the secret: `TooManyAttempts`, `WrongUserSecret`; `Tampered` for the keys;
-    /// `TooLarge` for too many names or too much content. A secret is looked at only if there
+    /// `TooLarge` for too many names or too much content; `TooMuchOpened`. A secret is looked at only if there
     /// is something to open.
     pub async fn read_values(
         &self,
         caller: &Principal,
         names: &[ValueName],
         secret: &SecretSlice<u8>,
-    ) -> Result<Vec<BatchItem>, VaultError> {
+    ) -> Result<Opened<Vec<BatchItem>>, VaultError> {
         let owner = access::member(caller)?;
         let stored: Vec<_> = names.iter().map(|name| stored_name(owner, name)).collect();
         let reads = self.store.read_values(&stored, owner.user_id).await;
@@ -49,9 +50,15 @@ impl Vault {
             self.check_readable(&read, None).map(|()| read)
         });
         let checked: Vec<_> = checked.collect();
+        let contents = checked.iter().map(|read| match read {
+            Ok(read) => read.content_bytes(),
+            Err(_) => 0,
+        });
+        let share = self.opened_bytes.take(owner, contents)?;
         if checked.iter().all(Result::is_err) {
             let errors = checked.into_iter().filter_map(Result::err);
-            return Ok(errors.map(Err).collect());
+            let content = errors.map(Err).collect();
+            return Ok(Opened { content, share });
         }
         let ring = self.key_ring(owner).await?.ok_or(VaultError::KeysMissing)?;
         let kek = self.unlock(owner, secret, &ring).await?;
@@ -61,6 +68,9 @@ impl Vault {
             // Others are served between two openings.
             tokio::task::yield_now().await;
         }
-        Ok(opened)
+        Ok(Opened {
+            content: opened,
+            share,
+        })
     }
 }

@@ -14,6 +14,7 @@ use crate::vault::access::{self, Member};
 use crate::vault::audit;
 use crate::vault::error::{VaultError, stored};
 use crate::vault::keys::CheckedRing;
+use crate::vault::opened_bytes::{Opened, OpenedShare};
 use crate::vault::principal::Principal;
 use crate::vault::records::{Holder, payload_place};
 use crate::vault::value_name::ValueName;
@@ -56,19 +57,34 @@ impl Vault {
     ///
     /// # Errors
     /// `NotFound` before any secret work; then `Tampered` for rows that do not authenticate,
-    /// `TooManyAttempts`, `WrongUserSecret`, and `Tampered` for contents that do not open.
+    /// `TooMuchOpened`, `TooManyAttempts`, `WrongUserSecret`, and `Tampered` for contents that do
+    /// not open.
     pub async fn read_value(
         &self,
         caller: &Principal,
         name: &ValueName,
         version: Option<u64>,
         secret: &SecretSlice<u8>,
-    ) -> Result<OpenedValue, VaultError> {
+    ) -> Result<Opened<OpenedValue>, VaultError> {
         let owner = access::member(caller)?;
         let read = self.readable(owner, name, version).await?;
+        let share = self.room_to_open(owner, &read)?;
         let ring = self.key_ring(owner).await?.ok_or(VaultError::KeysMissing)?;
         let kek = self.unlock(owner, secret, &ring).await?;
-        self.open_version(owner, &read, &ring, &kek)
+        let content = self.open_version(owner, &read, &ring, &kek)?;
+        Ok(Opened { content, share })
+    }
+
+    /// Room for the answer to `reader`.
+    ///
+    /// # Errors
+    /// `TooMuchOpened`.
+    pub(in crate::vault) fn room_to_open(
+        &self,
+        reader: Member,
+        read: &ValueRead,
+    ) -> Result<OpenedShare, VaultError> {
+        self.opened_bytes.take(reader, [read.content_bytes()])
     }
 
     /// Opens an authenticated version.
