@@ -1,11 +1,13 @@
 //! What is done without being asked: expired shares and tokens are erased, bodies of erased files
 //! removed, and at the start the bodies of files are tidied.
 //!
-//! Promise: every round is bounded, and what is left over comes with the next. Nothing here
+//! Promise: every round is bounded, and what is left over comes with the next. What fails keeps
+//! nothing else from being done; the first error is told at the end. Nothing here
 //! decides who may read: what is expired is hidden from its very millisecond, swept or not.
 //! Not here: when a round is due (`run`).
 
 mod after_crash;
+mod first_error;
 
 use std::time::Duration;
 
@@ -15,6 +17,8 @@ use super::Vault;
 use super::error::VaultError;
 use super::files::forget_body;
 use super::shares::deletion;
+
+use self::first_error::FirstError;
 
 pub use after_crash::{LOST_KEPT, Tidied};
 
@@ -40,19 +44,24 @@ impl Vault {
     /// One round.
     ///
     /// # Errors
-    /// Those of the stores; the next round starts over.
+    /// Those of the stores, after all that could be done; the next round starts over.
     pub async fn sweep(&self) -> Result<Swept, VaultError> {
-        Ok(Swept {
-            shares: self.sweep_shares().await?,
-            tokens: self.sweep_tokens().await?,
-            bodies: self.sweep_erased_bodies().await?,
-        })
+        let mut failed = FirstError::default();
+        let swept = Swept {
+            shares: failed.or_none(self.sweep_shares().await),
+            tokens: failed.or_none(self.sweep_tokens().await),
+            bodies: failed.or_none(self.sweep_erased_bodies().await),
+        };
+        failed.none_or_err().map(|()| swept)
     }
 
     async fn sweep_shares(&self) -> Result<u64, VaultError> {
-        let mut swept = 0;
+        let (mut swept, mut after) = (0, None);
         for _ in 0..BATCHES_MAX {
-            let expired = self.store.expired_shares(self.clock.utc(), BATCH).await?;
+            let now = self.clock.utc();
+            let expired = self.store.expired_shares(now, after, BATCH).await?;
+            let last = expired.rows.last();
+            after = last.and_then(|share| Some((share.expires?, share.share_id)));
             // A row that somebody edited is evidence, and no ground to erase anything.
             let sound = |share: &&_| self.integrity.check(*share).is_ok();
             let changes: ChangeSet = expired
@@ -62,14 +71,13 @@ impl Vault {
                 .map(|share| deletion(share).into())
                 .collect();
             let count = changes.changes().len();
-            if count == 0 {
-                break;
-            }
-            match self.commit(changes).await.map_err(VaultError::from) {
-                Ok(_) => swept += count as u64,
-                // Another writer had one of them; the next round sees what is left.
-                Err(VaultError::Conflict) => break,
-                Err(error) => return Err(error),
+            if count > 0 {
+                match self.commit(changes).await.map_err(VaultError::from) {
+                    Ok(_) => swept += count as u64,
+                    // Another writer had one of them; the next round sees what is left.
+                    Err(VaultError::Conflict) => break,
+                    Err(error) => return Err(error),
+                }
             }
             if !expired.more {
                 break;
@@ -96,17 +104,19 @@ impl Vault {
     }
 
     async fn sweep_erased_bodies(&self) -> Result<u64, VaultError> {
-        let mut swept = 0;
+        let (mut swept, mut after) = (0, None);
+        let mut failed = FirstError::default();
         for _ in 0..BATCHES_MAX {
-            let erased = self.store.erased_bodies(BATCH).await?;
+            let erased = self.store.erased_bodies(after, BATCH).await?;
             for body in &erased.rows {
-                forget_body(&*self.store, &self.blobs, *body).await?;
-                swept += 1;
+                let forgotten = forget_body(&*self.store, &self.blobs, *body).await;
+                swept += failed.or_none(forgotten.map(|()| 1));
             }
+            after = erased.rows.last().copied();
             if !erased.more {
                 break;
             }
         }
-        Ok(swept)
+        failed.none_or_err().map(|()| swept)
     }
 }

@@ -1,6 +1,6 @@
 //! What is swept, and what a crash left of files.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::json;
@@ -9,7 +9,7 @@ use vault_server::vault::housekeeping::{LOST_KEPT, Swept, Tidied};
 use vault_store::{FileChange, FileStore, Store};
 
 use super::api_files::{bodies, content, raw, upload};
-use super::api_support::{Api, Calls, text};
+use super::api_support::{Api, Calls, TestUser, text};
 
 #[tokio::test]
 async fn expired_shares_of_values_and_files_are_swept() {
@@ -57,12 +57,23 @@ async fn bodies_of_erased_files_are_removed() {
     let owner = api.org_with_keys("owner").await;
     let file = upload(&api, &owner, "f", content(10)).await;
     let kept = upload(&api, &owner, "g", content(10)).await;
+    erase(&api, &owner, &file).await;
+    assert_eq!(bodies(&api).len(), 2);
+    assert_eq!(api.vault.sweep().await.unwrap().bodies, 1);
+    assert_eq!(bodies(&api).len(), 1);
+    assert_eq!(api.vault.sweep().await.unwrap(), Swept::default());
+    let read = api.get(&format!("/v1/files/{kept}")).both(&owner);
+    assert_eq!(read.answer().await.status, 200);
+}
+
+/// Erases a file as if the process had ended between the commit and the removal of the body;
+/// where that lies.
+async fn erase(api: &Api, owner: &TestUser, file: &str) -> PathBuf {
     let id = |text: &str| uuid::Uuid::parse_str(text).unwrap();
-    // As if the process had ended between the commit and the removal of the body.
     let user = id(&owner.user_id).into();
     let read = api
         .store
-        .read_file(id(&owner.org_id).into(), user, id(&file).into(), user);
+        .read_file(id(&owner.org_id).into(), user, id(file).into(), user);
     let row = read.await.unwrap().unwrap().file;
     let erase = FileChange::Delete {
         org_id: row.org_id,
@@ -71,12 +82,42 @@ async fn bodies_of_erased_files_are_removed() {
         expected_version: row.version,
     };
     api.store.commit(erase.into()).await.unwrap();
-    assert_eq!(bodies(&api).len(), 2);
-    assert_eq!(api.vault.sweep().await.unwrap().bodies, 1);
-    assert_eq!(bodies(&api).len(), 1);
-    assert_eq!(api.vault.sweep().await.unwrap(), Swept::default());
-    let read = api.get(&format!("/v1/files/{kept}")).both(&owner);
-    assert_eq!(read.answer().await.status, 200);
+    let body = row.body.as_uuid().simple().to_string();
+    api.files().join(&body[30..]).join(body)
+}
+
+/// Puts something in the place of a body that cannot be removed as one.
+fn make_unremovable(body: &Path) {
+    std::fs::remove_file(body).unwrap();
+    std::fs::create_dir(body).unwrap();
+}
+
+#[tokio::test]
+async fn a_body_that_cannot_be_removed_keeps_nothing_else_from_being_tidied() {
+    let api = Api::start().await;
+    let owner = api.org_with_keys("owner").await;
+    let mut places = Vec::new();
+    for name in ["f", "g", "h"] {
+        let file = upload(&api, &owner, name, content(10)).await;
+        places.push(erase(&api, &owner, &file).await);
+    }
+    // The one that comes first in every round.
+    places.sort_by_key(|place| place.file_name().unwrap().to_owned());
+    make_unremovable(&places[0]);
+    assert!(api.vault.sweep().await.is_err());
+    assert!(!places[1].exists() && !places[2].exists());
+    assert_eq!(api.count("erased_bodies"), 1);
+
+    // The same at a start, in each of its steps.
+    let stray = |name: &str| api.files().join("unfinished").join(name);
+    let names = [1, 2].map(|number| uuid::Uuid::from_u128(number).simple().to_string());
+    std::fs::create_dir(stray(&names[0])).unwrap();
+    std::fs::write(stray(&names[1]), b"half").unwrap();
+    let (place, lost) = plant(&api);
+    assert!(api.vault.clear_after_crash().await.is_err());
+    assert!(!stray(&names[1]).exists());
+    assert!(lost.exists() && !place.exists());
+    assert!(places[0].exists());
 }
 
 /// Puts a finished body there that no row has; where it lies, and where once it was set aside.

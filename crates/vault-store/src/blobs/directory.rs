@@ -232,13 +232,16 @@ impl BlobStore for BlobDirectory {
 
     fn remove_unfinished(&self) -> Result<u64, BlobError> {
         let unfinished = self.root.join(UNFINISHED);
-        let mut removed = 0;
+        let (mut removed, mut failed) = (0, None);
         for body in bodies_in(&unfinished)? {
-            fs::remove_file(unfinished.join(file_name(body)))?;
-            removed += 1;
+            match fs::remove_file(unfinished.join(file_name(body))) {
+                Ok(()) => removed += 1,
+                // It does not keep the others there.
+                Err(error) => failed = failed.or(Some(error)),
+            }
         }
         sync_directory(&unfinished)?;
-        Ok(removed)
+        failed.map_or(Ok(removed), |error| Err(error.into()))
     }
 }
 

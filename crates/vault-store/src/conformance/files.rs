@@ -28,7 +28,7 @@ fn delete(row: &FileRow, expected_version: u64) -> crate::ChangeSet {
 }
 
 async fn erased(store: &SharedStore) -> Vec<crate::BlobId> {
-    store.erased_bodies(100).await.expect("a page").rows
+    store.erased_bodies(None, 100).await.expect("a page").rows
 }
 
 fn replace_body(share_revision: u64, version: u64) -> FileChange {
@@ -210,6 +210,14 @@ pub async fn unused_bodies_are_told_apart(store: SharedStore) {
     let bodies = [sample::blob_id(9), used, sample::blob_id(3)];
     let unused = store.unused_bodies(&bodies).await;
     assert_eq!(unused, Ok(vec![bodies[0], bodies[2]]));
+    let erased_file = sample::file(1, 1, 7, 1);
+    let change = delete(&erased_file, erased_file.version);
+    store.commit(change).await.expect("no condition");
+    let unused = store.unused_bodies(&bodies).await;
+    assert_eq!(unused, Ok(vec![bodies[0], bodies[2]]), "known as erased");
+    let forget = FileChange::ForgetErasedBody(used);
+    commit(&store, forget).await;
+    assert_eq!(store.unused_bodies(&bodies).await, Ok(bodies.to_vec()));
     assert_eq!(store.unused_bodies(&[]).await, Ok(Vec::new()));
     let many = vec![used; LIST_LIMIT_MAX as usize + 1];
     assert_too_large(store.unused_bodies(&many).await);

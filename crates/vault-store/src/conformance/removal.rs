@@ -99,7 +99,10 @@ pub async fn a_removed_user_leaves_nothing(store: SharedStore) {
 
     nothing_of(&store, 1, 2).await;
     let body = sample::file(1, 1, 20, 1).body;
-    assert_eq!(store.erased_bodies(9).await.expect("a page").rows, [body]);
+    assert_eq!(
+        store.erased_bodies(None, 9).await.expect("a page").rows,
+        [body]
+    );
     let kept = store.value(sample::name(1, 2, "b")).await;
     assert!(kept.expect("readable").is_some());
     assert_eq!(store.share(inbound.share_id).await, Ok(None));

@@ -298,8 +298,17 @@ pub async fn expired_shares_are_hidden_and_swept(store: SharedStore) {
         assert_eq!(to_wrap.recipients.len(), live, "{now:?}");
         let list = ListInbound { now, ..inbound(2) };
         assert_eq!(inbound_ids(&store, list).await.len(), live - 1);
-        let swept = store.expired_shares(now, 9).await.expect("a page");
+        let swept = store.expired_shares(now, None, 9).await.expect("a page");
         assert_eq!(swept.rows.len(), 2 - live, "{now:?}");
+        for share in swept.rows {
+            let of = |at: UtcMillis, id| store.expired_shares(now, Some((at, id)), 9);
+            let expires = share.expires.expect("expired");
+            let behind = of(expires, share.share_id).await.expect("a page");
+            assert_eq!(behind.rows, []);
+            let before = UtcMillis(expires.0 - 1);
+            let again = of(before, sample::share_id(9)).await.expect("a page");
+            assert_eq!(again.rows, [share]);
+        }
     }
     let still = store.share_with(record, sample::user_id(2)).await;
     assert!(still.expect("readable").is_some(), "a re-share finds it");

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use super::apply::{Applied, insert, replace, require};
-use super::{MemoryStore, Tables, page};
+use super::{MemoryStore, Tables, after, page};
 use crate::change_set::FileChange;
 use crate::error::{StoreError, conflict};
 use crate::ids::{BlobId, OrgId, RecordId, ShareId, UserId};
@@ -154,15 +154,24 @@ impl FileStore for MemoryStore {
             return Err(StoreError::TooLarge("bodies in one question"));
         }
         let tables = self.tables();
-        let is_used = |body: &BlobId| tables.files.values().any(|file| file.body == *body);
+        let is_known = |body: &BlobId| {
+            tables.erased_bodies.contains(body)
+                || tables.files.values().any(|file| file.body == *body)
+        };
         Ok(bodies
             .iter()
             .copied()
-            .filter(|body| !is_used(body))
+            .filter(|body| !is_known(body))
             .collect())
     }
 
-    async fn erased_bodies(&self, limit: u32) -> Result<Page<BlobId>, StoreError> {
-        Ok(page(self.tables().erased_bodies.iter().copied(), limit))
+    async fn erased_bodies(
+        &self,
+        after_body: Option<BlobId>,
+        limit: u32,
+    ) -> Result<Page<BlobId>, StoreError> {
+        let tables = self.tables();
+        let erased = tables.erased_bodies.range(after(after_body));
+        Ok(page(erased.copied(), limit))
     }
 }

@@ -273,15 +273,17 @@ impl ShareStore for MemoryStore {
     async fn expired_shares(
         &self,
         now: UtcMillis,
+        after: Option<(UtcMillis, ShareId)>,
         limit: u32,
     ) -> Result<Page<ShareRow>, StoreError> {
         let tables = self.tables();
+        let place = |share: &ShareRow| share.expires.map(|expires| (expires, share.share_id));
         let mut expired: Vec<&ShareRow> = tables
             .shares
             .values()
-            .filter(|share| !share.is_live(now))
+            .filter(|share| !share.is_live(now) && place(share) > after)
             .collect();
-        expired.sort_by_key(|share| (share.expires, share.share_id));
+        expired.sort_by_key(|share| place(share));
         Ok(page(expired.into_iter().cloned(), limit))
     }
 }

@@ -67,14 +67,15 @@ const READ_SHARED: &str = concat!(
     "WHERE s.share_id = ?1"
 );
 
-const IS_USED: &str = "SELECT 1 FROM files WHERE body = ?1";
+const IS_KNOWN: &str = "SELECT 1 FROM files WHERE body = ?1 \
+     UNION SELECT 1 FROM erased_bodies WHERE body = ?1";
 
-const ERASED: &str = "SELECT body FROM erased_bodies ORDER BY body LIMIT ?1";
+const ERASED: &str = "SELECT body FROM erased_bodies WHERE body > ?2 ORDER BY body LIMIT ?1";
 
 fn unused(db: &Connection, bodies: Vec<BlobId>) -> Result<Vec<BlobId>, StoreError> {
     let mut unused = Vec::new();
     for body in bodies {
-        if query::one(db, IS_USED, params![body], |_| Ok(()))?.is_none() {
+        if query::one(db, IS_KNOWN, params![body], |_| Ok(()))?.is_none() {
             unused.push(body);
         }
     }
@@ -135,9 +136,17 @@ impl FileStore for SqliteStore {
         self.readers.run(move |db| unused(db, bodies)).await
     }
 
-    async fn erased_bodies(&self, limit: u32) -> Result<Page<BlobId>, StoreError> {
+    async fn erased_bodies(
+        &self,
+        after: Option<BlobId>,
+        limit: u32,
+    ) -> Result<Page<BlobId>, StoreError> {
         self.readers
-            .run(move |db| query::page(db, ERASED, limit, &[], |columns| columns.take()))
+            .run(move |db| {
+                // An empty blob sorts before every id.
+                let after = after.as_ref().map_or(&[][..], |id| id.as_bytes());
+                query::page(db, ERASED, limit, params![after], |columns| columns.take())
+            })
             .await
     }
 }

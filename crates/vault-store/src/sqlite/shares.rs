@@ -81,7 +81,7 @@ const OF_RECORD: &str = concat!(
 const EXPIRED: &str = concat!(
     "SELECT ",
     share_columns!("s"),
-    " FROM shares s WHERE s.expires <= ?2 ORDER BY s.expires, s.share_id LIMIT ?1"
+    " FROM shares s WHERE s.expires <= ?2 AND (s.expires, s.share_id) > (?3, ?4) ORDER BY s.expires, s.share_id LIMIT ?1"
 );
 
 const INBOUND: &str = concat!(
@@ -232,10 +232,16 @@ impl ShareStore for SqliteStore {
     async fn expired_shares(
         &self,
         now: UtcMillis,
+        after: Option<(UtcMillis, ShareId)>,
         limit: u32,
     ) -> Result<Page<ShareRow>, StoreError> {
         self.readers
-            .run(move |db| query::page(db, EXPIRED, limit, params![now], decode))
+            .run(move |db| {
+                let expires = after.map_or(UtcMillis(i64::MIN), |(expires, _)| expires);
+                // An empty blob sorts before every id.
+                let id = after.as_ref().map_or(&[][..], |(_, id)| id.as_bytes());
+                query::page(db, EXPIRED, limit, params![now, expires, id], decode)
+            })
             .await
     }
 }

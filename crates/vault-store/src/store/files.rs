@@ -53,12 +53,17 @@ pub trait FileStore: Send + Sync {
     /// or shares no file.
     async fn shared_file(&self, share_id: ShareId) -> Result<Option<SharedFileRead>, StoreError>;
 
-    /// Those of `bodies` that no file has, in their order: orphans, if no upload is under way. At
-    /// most [`LIST_LIMIT_MAX`](crate::limits::LIST_LIMIT_MAX) at a time, else
+    /// Those of `bodies` that no file has or had, in their order: orphans, if no upload is under
+    /// way. Those of erased files are not among them until they are forgotten. At most
+    /// [`LIST_LIMIT_MAX`](crate::limits::LIST_LIMIT_MAX) at a time, else
     /// [`StoreError::TooLarge`].
     async fn unused_bodies(&self, bodies: &[BlobId]) -> Result<Vec<BlobId>, StoreError>;
 
     /// Bodies that files let go of, to be removed and then
-    /// [forgotten](crate::FileChange::ForgetErasedBody).
-    async fn erased_bodies(&self, limit: u32) -> Result<Page<BlobId>, StoreError>;
+    /// [forgotten](crate::FileChange::ForgetErasedBody); by ascending id, after `after`.
+    async fn erased_bodies(
+        &self,
+        after: Option<BlobId>,
+        limit: u32,
+    ) -> Result<Page<BlobId>, StoreError>;
 }

@@ -106,10 +106,12 @@ pub trait ShareStore: Send + Sync {
         value_version: Option<u64>,
     ) -> Result<Option<SharedValueRead>, StoreError>;
 
-    /// Shares that are expired at `now`, the oldest expiry first, for a sweeper to erase.
+    /// Shares that are expired at `now`, the oldest expiry first and those of one moment by
+    /// ascending id, after that of `after`, for a sweeper to erase.
     async fn expired_shares(
         &self,
         now: UtcMillis,
+        after: Option<(UtcMillis, ShareId)>,
         limit: u32,
     ) -> Result<Page<ShareRow>, StoreError>;
 }

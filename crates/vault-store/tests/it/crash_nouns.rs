@@ -238,9 +238,10 @@ async fn sweep(store: &SqliteStore, blobs: &BlobDirectory) {
     for body in unused.expect("readable") {
         assert!(blobs.delete(body).expect("removed"));
     }
-    let erased = store.erased_bodies(1000).await.expect("a page");
+    let erased = store.erased_bodies(None, 1000).await.expect("a page");
     assert!(!erased.more, "each task leaves two at most");
     for body in erased.rows {
+        blobs.delete(body).expect("removed");
         let forget: Change = FileChange::ForgetErasedBody(body).into();
         store.commit(forget.into()).await.expect("no condition");
     }

@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use vault_store::{BlobError, BlobId, BlobStore, LostBody, UtcMillis};
 
+use super::first_error::FirstError;
 use crate::vault::Vault;
 use crate::vault::error::VaultError;
 use crate::vault::files::blocking;
@@ -49,17 +50,18 @@ impl Vault {
     /// Tidies what a crash, or another database, left of files. Only before anything is served.
     ///
     /// # Errors
-    /// Those of the stores; the next start starts over.
+    /// Those of the stores, after all that could be done; the next start starts over.
     pub async fn clear_after_crash(&self) -> Result<Tidied, VaultError> {
+        let mut failed = FirstError::default();
         let unfinished = self.with_blobs(|blobs| Ok(blobs.remove_unfinished()?));
         let mut tidied = Tidied {
-            unfinished: unfinished.await?,
-            erased: self.sweep_erased_bodies().await?,
+            unfinished: failed.or_none(unfinished.await),
+            erased: failed.or_none(self.sweep_erased_bodies().await),
             ..Tidied::default()
         };
-        (tidied.taken_back, tidied.given_up) = self.sort_lost_bodies().await?;
-        tidied.set_aside = self.set_aside_unknown_bodies().await?;
-        Ok(tidied)
+        (tidied.taken_back, tidied.given_up) = failed.or_none(self.sort_lost_bodies().await);
+        tidied.set_aside = failed.or_none(self.set_aside_unknown_bodies().await);
+        failed.none_or_err().map(|()| tidied)
     }
 
     /// How many were taken back, and how many removed.
@@ -68,23 +70,19 @@ impl Vault {
         let too_old = UtcMillis(self.clock.utc().0.saturating_sub(kept_ms));
         let (mut batches, listing) = self.batches(|blobs, found| send(blobs.lost()?, found));
         let (mut taken_back, mut given_up) = (0, 0);
+        let mut failed = FirstError::default();
         while let Some(batch) = batches.recv().await {
             let Lost { named, old } = self.sort(&batch, too_old).await?;
-            taken_back += named.len() as u64;
-            given_up += old.len() as u64;
             let sort = move |blobs: &dyn BlobStore| {
-                for body in named {
-                    blobs.take_back(body)?;
-                }
-                for body in old {
-                    blobs.delete_lost(body)?;
-                }
-                Ok(())
+                let named = each(named, |body| blobs.take_back(body));
+                Ok((named, each(old, |body| blobs.delete_lost(body))))
             };
-            self.with_blobs(sort).await?;
+            let (named, old) = self.with_blobs(sort).await?;
+            taken_back += named.in_all(&mut failed);
+            given_up += old.in_all(&mut failed);
         }
-        ended(listing).await?;
-        Ok((taken_back, given_up))
+        failed.or_none(ended(listing).await);
+        failed.none_or_err().map(|()| (taken_back, given_up))
     }
 
     async fn sort(&self, batch: &[LostBody], too_old: UtcMillis) -> Result<Lost, VaultError> {
@@ -105,19 +103,16 @@ impl Vault {
         let now = self.clock.utc();
         let (mut batches, listing) = self.batches(|blobs, found| send(blobs.bodies()?, found));
         let mut set_aside = 0;
+        let mut failed = FirstError::default();
         while let Some(batch) = batches.recv().await {
             let unknown = self.store.unused_bodies(&batch).await?;
-            set_aside += unknown.len() as u64;
-            let move_away = move |blobs: &dyn BlobStore| {
-                for body in unknown {
-                    blobs.set_aside(body, now)?;
-                }
-                Ok(())
-            };
-            self.with_blobs(move_away).await?;
+            let move_away =
+                move |blobs: &dyn BlobStore| Ok(each(unknown, |body| blobs.set_aside(body, now)));
+            let moved = self.with_blobs(move_away).await?;
+            set_aside += moved.in_all(&mut failed);
         }
-        ended(listing).await?;
-        Ok(set_aside)
+        failed.or_none(ended(listing).await);
+        failed.none_or_err().map(|()| set_aside)
     }
 
     async fn with_blobs<T: Send + 'static>(
@@ -159,6 +154,30 @@ fn send<T>(
         let _nobody_listens = found.blocking_send(batch);
     }
     Ok(())
+}
+
+/// What became of a step on many bodies.
+struct Each {
+    done: u64,
+    failed: FirstError,
+}
+
+impl Each {
+    fn in_all(self, failed: &mut FirstError) -> u64 {
+        failed.or_none(self.failed.none_or_err());
+        self.done
+    }
+}
+
+/// Takes a step on each of these. Blocks.
+fn each(bodies: Vec<BlobId>, step: impl Fn(BlobId) -> Result<bool, BlobError>) -> Each {
+    let mut failed = FirstError::default();
+    let mut done = 0;
+    for body in bodies {
+        let found = step(body).map_err(VaultError::from);
+        done += u64::from(failed.or_none(found));
+    }
+    Each { done, failed }
 }
 
 async fn ended(listing: JoinHandle<Result<(), VaultError>>) -> Result<(), VaultError> {

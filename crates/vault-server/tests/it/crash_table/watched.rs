@@ -182,7 +182,7 @@ pass_on! {
             -> Page<FileRead>;
         fn shared_file(share_id: ShareId) -> Option<SharedFileRead>;
         fn unused_bodies(bodies: &[BlobId]) -> Vec<BlobId>;
-        fn erased_bodies(limit: u32) -> Page<BlobId>;
+        fn erased_bodies(after: Option<BlobId>, limit: u32) -> Page<BlobId>;
     }
     ShareStore {
         fn share(share_id: ShareId) -> Option<ShareRow>;
@@ -193,7 +193,8 @@ pass_on! {
         fn recipients(record: Record, now: UtcMillis) -> Option<Recipients>;
         fn shared_value(share_id: ShareId, value_version: Option<u64>)
             -> Option<SharedValueRead>;
-        fn expired_shares(now: UtcMillis, limit: u32) -> Page<ShareRow>;
+        fn expired_shares(now: UtcMillis, after: Option<(UtcMillis, ShareId)>, limit: u32)
+            -> Page<ShareRow>;
     }
     RotationStore {
         fn wraps_of_generation(

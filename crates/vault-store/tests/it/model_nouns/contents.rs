@@ -8,7 +8,13 @@ use super::{KINDS, RECORDS, SHARES, TIMES, USERS};
 
 /// Everything that reads can show, as text.
 pub(super) async fn contents(store: &dyn Store) -> Vec<String> {
-    let mut all = vec![format!("{:?}", store.erased_bodies(100).await)];
+    let first = store.erased_bodies(None, 1).await;
+    let after = first
+        .as_ref()
+        .ok()
+        .and_then(|page| page.rows.last().copied());
+    let mut all = vec![format!("{first:?}")];
+    all.push(format!("{:?}", store.erased_bodies(after, 100).await));
     let org = sample::org_id(1);
     for share in SHARES {
         let id = sample::share_id(share);
@@ -35,7 +41,7 @@ pub(super) async fn contents(store: &dyn Store) -> Vec<String> {
     }
     for now in TIMES {
         let now = UtcMillis(now);
-        all.push(format!("{:?}", store.expired_shares(now, 2).await));
+        all.push(format!("{:?}", store.expired_shares(now, None, 2).await));
     }
     for user in USERS {
         let id = sample::user_id(user);
