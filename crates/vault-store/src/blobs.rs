@@ -59,8 +59,10 @@ pub type LostBodies<'a> = Box<dyn Iterator<Item = Result<LostBody, BlobError>> +
 pub struct LostBody {
     /// Its id.
     pub body: BlobId,
-    /// When that was.
+    /// When that was, or when it was noted as old.
     pub since: UtcMillis,
+    /// Whether it was [noted](BlobStore::note_old) as old.
+    pub is_old: bool,
 }
 
 /// A place where bodies are kept.
@@ -84,6 +86,9 @@ pub trait BlobStore: Send + Sync {
 
     /// Every body that was set aside.
     fn lost(&self) -> Result<LostBodies<'_>, BlobError>;
+
+    /// Notes of what was set aside, durably, that it was old by then; whether there was one.
+    fn note_old(&self, body: BlobId, now: UtcMillis) -> Result<bool, BlobError>;
 
     /// Makes a body again of what was set aside, durably; whether there was one.
     fn take_back(&self, body: BlobId) -> Result<bool, BlobError>;

@@ -9,7 +9,7 @@ use vault_server::vault::housekeeping::{LOST_KEPT, Swept, Tidied};
 use vault_store::{FileChange, FileStore, Store};
 
 use super::api_files::{bodies, content, raw, upload};
-use super::api_support::{Api, Calls, TestUser, text};
+use super::api_support::{Api, Calls, START, TestUser, text};
 
 #[tokio::test]
 async fn expired_shares_of_values_and_files_are_swept() {
@@ -150,21 +150,56 @@ async fn what_a_crash_left_is_removed_or_set_aside_and_nothing_else() {
     assert!(!place.exists());
     assert_eq!(std::fs::read(&lost).unwrap(), b"whole");
 
-    // It stays for as long as was said.
-    let almost = LOST_KEPT - Duration::from_millis(1);
-    api.clock.advance(almost);
-    let tidied = api.vault.clear_after_crash().await.unwrap();
-    assert_eq!(tidied, Tidied::default());
-    assert!(lost.exists());
-    api.clock.advance(Duration::from_millis(1));
-    let expected = Tidied {
+    // It stays for as long as was said, and then for as long again.
+    let noted_old = Tidied {
+        noted_old: 1,
+        ..Tidied::default()
+    };
+    let given_up = Tidied {
         given_up: 1,
         ..Tidied::default()
     };
-    assert_eq!(api.vault.clear_after_crash().await.unwrap(), expected);
+    for (expected, place) in [(noted_old, &lost), (given_up, &old_place(&lost))] {
+        let almost = LOST_KEPT - Duration::from_millis(1);
+        api.clock.advance(almost);
+        let tidied = api.vault.clear_after_crash().await.unwrap();
+        assert_eq!(tidied, Tidied::default());
+        assert_eq!(std::fs::read(place).unwrap(), b"whole");
+        api.clock.advance(Duration::from_millis(1));
+        assert_eq!(api.vault.clear_after_crash().await.unwrap(), expected);
+    }
     assert_eq!(bodies(&api), known);
     let read = api.get(&format!("/v1/files/{kept}")).both(&owner);
     assert_eq!(read.answer().await.status, 200);
+}
+
+/// Where a body that was set aside lies once it is noted as old.
+fn old_place(lost: &Path) -> PathBuf {
+    let name = lost.file_name().unwrap();
+    lost.parent().unwrap().join("old").join(name)
+}
+
+/// Starts, by the days that the clock tells at them, with a body in `lost` or `lost/old`.
+#[tokio::test]
+async fn a_clock_that_is_wrong_at_one_start_gives_up_nothing() {
+    const DAY: i64 = 24 * 60 * 60 * 1_000;
+    const YEARS: i64 = 10_000 * DAY;
+    for days in [
+        // In the first start, in a later one, and once it was noted as old.
+        [START - YEARS, START, START + DAY, START + 20 * DAY],
+        [START, START + YEARS, START + DAY, START + 20 * DAY],
+        [START, START - YEARS, START + DAY, START + 20 * DAY],
+        [START, START + 31 * DAY, START - YEARS, START + 60 * DAY],
+    ] {
+        let api = Api::start().await;
+        let (_, lost) = plant(&api);
+        for now in days {
+            api.clock.set_utc(now);
+            let tidied = api.vault.clear_after_crash().await.unwrap();
+            assert_eq!(tidied.given_up, 0, "{days:?}");
+        }
+        assert!(lost.exists() || old_place(&lost).exists());
+    }
 }
 
 #[tokio::test]

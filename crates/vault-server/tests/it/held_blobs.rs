@@ -113,6 +113,10 @@ impl BlobStore for HeldBlobs {
         self.directory.lost()
     }
 
+    fn note_old(&self, body: BlobId, now: UtcMillis) -> Result<bool, BlobError> {
+        self.directory.note_old(body, now)
+    }
+
     fn take_back(&self, body: BlobId) -> Result<bool, BlobError> {
         self.directory.take_back(body)
     }

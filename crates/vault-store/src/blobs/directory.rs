@@ -3,7 +3,7 @@
 //! A body is written under `unfinished/`, made durable there, renamed to its place under one of
 //! 256 subdirectories, and that subdirectory is made durable too. So a crash leaves a whole body
 //! or none. What is set aside lies under `lost/` and keeps its name; its time of modification is
-//! when that happened. Files are for their owner alone; one process has the directory at a time.
+//! when that happened. What was noted as old lies under `lost/old/` in the same way. Files are for their owner alone; one process has the directory at a time.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -20,6 +20,8 @@ const DIRECTORY_MODE: u32 = 0o700;
 const FILE_MODE: u32 = 0o600;
 const UNFINISHED: &str = "unfinished";
 const LOST: &str = "lost";
+/// Below [`LOST`].
+const OLD: &str = "old";
 const LOCK: &str = "lock";
 
 /// Bodies in a directory.
@@ -68,6 +70,10 @@ impl BlobDirectory {
     fn lost_place(&self, body: BlobId) -> PathBuf {
         self.root.join(LOST).join(file_name(body))
     }
+
+    fn old_place(&self, body: BlobId) -> PathBuf {
+        self.root.join(LOST).join(OLD).join(file_name(body))
+    }
 }
 
 fn file_name(body: BlobId) -> String {
@@ -111,12 +117,34 @@ fn remove_body(path: &Path) -> Result<bool, BlobError> {
     Ok(true)
 }
 
-/// Notes in the file itself since when it is lost.
-fn note_time(path: &Path, now: UtcMillis) -> io::Result<()> {
+/// Notes in the file itself since when it lies where it is moved to; whether there is one.
+fn note_time(path: &Path, now: UtcMillis) -> io::Result<bool> {
     let since = Duration::from_millis(u64::try_from(now.0).unwrap_or_default());
-    let file = File::open(path)?;
+    let file = match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        opened => opened?,
+    };
     file.set_modified(UNIX_EPOCH + since)?;
-    file.sync_all()
+    file.sync_all()?;
+    Ok(true)
+}
+
+/// What lies aside in one directory.
+fn lost_in(directory: &Path, is_old: bool) -> io::Result<Vec<Result<LostBody, BlobError>>> {
+    let bodies = bodies_in(directory)?.into_iter().filter_map(|body| {
+        let file = fs::metadata(directory.join(file_name(body)));
+        match file.and_then(|file| file.modified()) {
+            Ok(since) => Some(Ok(LostBody {
+                body,
+                since: millis(since),
+                is_old,
+            })),
+            // The operator has just removed it.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => Some(Err(error.into())),
+        }
+    });
+    Ok(bodies.collect())
 }
 
 /// Before 1970 is not when anything was lost.
@@ -189,37 +217,37 @@ impl BlobStore for BlobDirectory {
 
     fn set_aside(&self, body: BlobId, now: UtcMillis) -> Result<bool, BlobError> {
         let place = self.place(body);
-        match note_time(&place, now) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-            noted => noted?,
+        if !note_time(&place, now)? {
+            return Ok(false);
         }
         make_directory(&self.root.join(LOST))?;
         move_body(&place, &self.lost_place(body))
     }
 
     fn lost(&self) -> Result<LostBodies<'_>, BlobError> {
-        let bodies = bodies_in(&self.root.join(LOST))?;
-        Ok(Box::new(bodies.into_iter().filter_map(|body| {
-            let modified = fs::metadata(self.lost_place(body)).and_then(|file| file.modified());
-            match modified {
-                Ok(since) => Some(Ok(LostBody {
-                    body,
-                    since: millis(since),
-                })),
-                // The operator has just removed it.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-                Err(error) => Some(Err(error.into())),
-            }
-        })))
+        let lost = self.root.join(LOST);
+        let mut bodies = lost_in(&lost, false)?;
+        bodies.extend(lost_in(&lost.join(OLD), true)?);
+        Ok(Box::new(bodies.into_iter()))
+    }
+
+    fn note_old(&self, body: BlobId, now: UtcMillis) -> Result<bool, BlobError> {
+        let place = self.lost_place(body);
+        if !note_time(&place, now)? {
+            return Ok(false);
+        }
+        make_directory(&self.root.join(LOST).join(OLD))?;
+        move_body(&place, &self.old_place(body))
     }
 
     fn take_back(&self, body: BlobId) -> Result<bool, BlobError> {
         make_directory(&self.shard(body))?;
-        move_body(&self.lost_place(body), &self.place(body))
+        let place = self.place(body);
+        Ok(move_body(&self.lost_place(body), &place)? || move_body(&self.old_place(body), &place)?)
     }
 
     fn delete_lost(&self, body: BlobId) -> Result<bool, BlobError> {
-        remove_body(&self.lost_place(body))
+        Ok(remove_body(&self.lost_place(body))? || remove_body(&self.old_place(body))?)
     }
 
     fn bodies(&self) -> Result<Bodies<'_>, BlobError> {

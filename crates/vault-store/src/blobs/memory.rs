@@ -17,7 +17,14 @@ pub struct MemoryBlobs {
 struct Inner {
     bodies: BTreeMap<BlobId, Arc<[u8]>>,
     unfinished: BTreeSet<BlobId>,
-    lost: BTreeMap<BlobId, (Arc<[u8]>, UtcMillis)>,
+    lost: BTreeMap<BlobId, Lost>,
+}
+
+#[derive(Debug)]
+struct Lost {
+    bytes: Arc<[u8]>,
+    since: UtcMillis,
+    is_old: bool,
 }
 
 struct Unfinished {
@@ -69,26 +76,43 @@ impl BlobStore for MemoryBlobs {
 
     fn set_aside(&self, body: BlobId, now: UtcMillis) -> Result<bool, BlobError> {
         let mut inner = lock(&self.inner);
-        let bytes = inner.bodies.remove(&body);
-        let lost = bytes.map(|bytes| inner.lost.insert(body, (bytes, now)));
-        Ok(lost.is_some())
+        let Some(bytes) = inner.bodies.remove(&body) else {
+            return Ok(false);
+        };
+        let lost = Lost {
+            bytes,
+            since: now,
+            is_old: false,
+        };
+        inner.lost.insert(body, lost);
+        Ok(true)
     }
 
     fn lost(&self) -> Result<LostBodies<'_>, BlobError> {
         let inner = lock(&self.inner);
         let lost = inner.lost.iter();
-        let lost = lost.map(|(body, (_, since))| LostBody {
+        let lost = lost.map(|(body, lost)| LostBody {
             body: *body,
-            since: *since,
+            since: lost.since,
+            is_old: lost.is_old,
         });
         let lost: Vec<_> = lost.collect();
         Ok(Box::new(lost.into_iter().map(Ok)))
     }
 
+    fn note_old(&self, body: BlobId, now: UtcMillis) -> Result<bool, BlobError> {
+        let mut inner = lock(&self.inner);
+        let Some(lost) = inner.lost.get_mut(&body).filter(|lost| !lost.is_old) else {
+            return Ok(false);
+        };
+        (lost.since, lost.is_old) = (now, true);
+        Ok(true)
+    }
+
     fn take_back(&self, body: BlobId) -> Result<bool, BlobError> {
         let mut inner = lock(&self.inner);
         let lost = inner.lost.remove(&body);
-        let back = lost.map(|(bytes, _)| inner.bodies.insert(body, bytes));
+        let back = lost.map(|lost| inner.bodies.insert(body, lost.bytes));
         Ok(back.is_some())
     }
 

@@ -136,11 +136,26 @@ pub async fn a_body_set_aside_can_be_taken_back(blobs: SharedBlobs) {
     assert!(!blobs.set_aside(blob_id(4), second).expect("nothing to do"));
     assert_eq!(read(&blobs, blob_id(1)), None);
     assert_eq!(all(&blobs), [blob_id(3)]);
-    let lost = |body, since| LostBody { body, since };
+    let lost = |body, since, is_old| LostBody {
+        body,
+        since,
+        is_old,
+    };
+    let [one, two] = [1, 2].map(blob_id);
     assert_eq!(
         all_lost(&blobs),
-        [lost(blob_id(1), first), lost(blob_id(2), second)]
+        [lost(one, first, false), lost(two, second, false)]
     );
+    for body in [one, two] {
+        assert!(blobs.note_old(body, second).expect("moved"));
+        assert!(!blobs.note_old(body, first).expect("nothing to do"));
+    }
+    assert!(!blobs.note_old(blob_id(3), first).expect("a body"));
+    assert_eq!(
+        all_lost(&blobs),
+        [lost(one, second, true), lost(two, second, true)]
+    );
+    assert_eq!(all(&blobs), [blob_id(3)]);
     assert!(blobs.take_back(blob_id(1)).expect("moved"));
     assert!(!blobs.take_back(blob_id(1)).expect("nothing to do"));
     assert_eq!(read(&blobs, blob_id(1)), Some(b"one".to_vec()));

@@ -5,7 +5,8 @@
 //! Promise: a body that the database does not know is set aside and not removed, because the
 //! database may be the older of the two. Once a database names it, it is taken back. Removed is
 //! what was never finished, what the database says was erased, and what was aside for
-//! [`LOST_KEPT`].
+//! [`LOST_KEPT`] at one start, and for as long again at a later one: a clock that is wrong at one
+//! start makes nobody give up anything early.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +20,8 @@ use crate::vault::Vault;
 use crate::vault::error::VaultError;
 use crate::vault::files::blocking;
 
-/// How long a body that no database names can be taken back.
+/// How long a body that no database names is aside before it is noted as old, and then again
+/// before it is removed.
 pub const LOST_KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// Bodies that are looked up together.
 const BODIES_BATCH: usize = 1_000;
@@ -33,7 +35,9 @@ pub struct Tidied {
     pub erased: u64,
     /// Bodies again: the database names them.
     pub taken_back: u64,
-    /// Removed: they were aside for [`LOST_KEPT`].
+    /// Noted as old: they were aside for [`LOST_KEPT`].
+    pub noted_old: u64,
+    /// Removed: they were old for [`LOST_KEPT`].
     pub given_up: u64,
     /// Set aside: the database does not know them.
     pub set_aside: u64,
@@ -43,7 +47,9 @@ pub struct Tidied {
 #[derive(Default)]
 struct Lost {
     named: Vec<BlobId>,
+    /// Not noted yet.
     old: Vec<BlobId>,
+    given_up: Vec<BlobId>,
 }
 
 impl Vault {
@@ -59,30 +65,33 @@ impl Vault {
             erased: failed.or_none(self.sweep_erased_bodies().await),
             ..Tidied::default()
         };
-        (tidied.taken_back, tidied.given_up) = failed.or_none(self.sort_lost_bodies().await);
+        failed.or_none(self.sort_lost_bodies(&mut tidied).await);
         tidied.set_aside = failed.or_none(self.set_aside_unknown_bodies().await);
         failed.none_or_err().map(|()| tidied)
     }
 
-    /// How many were taken back, and how many removed.
-    async fn sort_lost_bodies(&self) -> Result<(u64, u64), VaultError> {
+    async fn sort_lost_bodies(&self, tidied: &mut Tidied) -> Result<(), VaultError> {
         let kept_ms = i64::try_from(LOST_KEPT.as_millis()).unwrap_or(i64::MAX);
-        let too_old = UtcMillis(self.clock.utc().0.saturating_sub(kept_ms));
+        let now = self.clock.utc();
+        let too_old = UtcMillis(now.0.saturating_sub(kept_ms));
         let (mut batches, listing) = self.batches(|blobs, found| send(blobs.lost()?, found));
-        let (mut taken_back, mut given_up) = (0, 0);
         let mut failed = FirstError::default();
         while let Some(batch) = batches.recv().await {
-            let Lost { named, old } = self.sort(&batch, too_old).await?;
+            let lost = self.sort(&batch, too_old).await?;
             let sort = move |blobs: &dyn BlobStore| {
-                let named = each(named, |body| blobs.take_back(body));
-                Ok((named, each(old, |body| blobs.delete_lost(body))))
+                Ok([
+                    each(lost.named, |body| blobs.take_back(body)),
+                    each(lost.old, |body| blobs.note_old(body, now)),
+                    each(lost.given_up, |body| blobs.delete_lost(body)),
+                ])
             };
-            let (named, old) = self.with_blobs(sort).await?;
-            taken_back += named.in_all(&mut failed);
-            given_up += old.in_all(&mut failed);
+            let [named, old, given_up] = self.with_blobs(sort).await?;
+            tidied.taken_back += named.in_all(&mut failed);
+            tidied.noted_old += old.in_all(&mut failed);
+            tidied.given_up += given_up.in_all(&mut failed);
         }
         failed.or_none(ended(listing).await);
-        failed.none_or_err().map(|()| (taken_back, given_up))
+        failed.none_or_err()
     }
 
     async fn sort(&self, batch: &[LostBody], too_old: UtcMillis) -> Result<Lost, VaultError> {
@@ -93,7 +102,12 @@ impl Vault {
             if !unknown.contains(&lost.body) {
                 sorted.named.push(lost.body);
             } else if lost.since <= too_old {
-                sorted.old.push(lost.body);
+                let old = if lost.is_old {
+                    &mut sorted.given_up
+                } else {
+                    &mut sorted.old
+                };
+                old.push(lost.body);
             }
         }
         Ok(sorted)
