@@ -1,8 +1,9 @@
 //! Recognises a token, and holds what it brought while its request is served.
 //!
 //! Promise: scope, expiry and owner are believed only from an authenticated row whose keyed hash
-//! is that of the token presented; an unknown id costs the same work as a known one. Expiry and
-//! a disabled user count from the very next request.
+//! is that of the token presented. The hash comes first: without the secret a known id is answered
+//! as an unknown one, for the same work but the look-up itself, whatever its row is like. Expiry
+//! and a disabled user count from the very next request.
 
 use std::fmt;
 use std::sync::Arc;
@@ -34,10 +35,14 @@ pub(in crate::vault) struct KnownToken {
 
 impl KnownToken {
     fn member(&self) -> Member {
-        Member {
-            org_id: self.found.token.org_id,
-            user_id: self.found.token.user_id,
-        }
+        whose(&self.found.token)
+    }
+}
+
+fn whose(row: &TokenRow) -> Member {
+    Member {
+        org_id: row.org_id,
+        user_id: row.user_id,
     }
 }
 
@@ -138,7 +143,7 @@ impl Vault {
     /// The user for whom a presented token stands, with its grant.
     ///
     /// # Errors
-    /// `NotFound` for an unknown, expired or deleted token and for one of a disabled user;
+    /// `NotFound` for an unknown, expired or deleted token and for one of a disabled user; then
     /// `Tampered` when a row did not authenticate.
     pub(in crate::vault) async fn recognise_token(
         &self,
@@ -146,23 +151,29 @@ impl Vault {
     ) -> Result<Principal, VaultError> {
         let key_id = KeyId::parse(presented.id().as_str()).ok_or(VaultError::NotFound)?;
         let kept = self.known_tokens.kept(&self.epoch, self.age(), &key_id);
-        if let Some(known) = kept
-            && self.verify_token(presented, Some(&known)).is_ok()
-        {
+        let row = kept.as_ref().map(|known| &known.found.token);
+        let verified = self.verify_token(presented, row);
+        if let (Ok(()), Some(known)) = (verified, kept) {
             return self.grant(presented, known);
         }
         // What is not kept and what was presented with a wrong secret go the same way from here.
-        let load = self.load_token(key_id);
+        let load = self.load_token(presented, key_id);
         let loading = self
             .known_tokens
             .load(&self.epoch, self.age(), key_id, load);
         let loaded = loading.await?;
-        self.verify_token(presented, loaded.as_deref())?;
         self.grant(presented, loaded.ok_or(VaultError::NotFound)?)
     }
 
-    async fn load_token(&self, key_id: KeyId) -> Result<Option<KnownToken>, VaultError> {
-        let Some(found) = self.store.token(key_id).await? else {
+    /// The token, if it is the one that was presented. Nothing of a row is looked into before.
+    async fn load_token(
+        &self,
+        presented: &PresentedKey,
+        key_id: KeyId,
+    ) -> Result<Option<KnownToken>, VaultError> {
+        let found = self.store.token(key_id).await?;
+        self.verify_token(presented, found.as_ref().map(|found| &found.token))?;
+        let Some(found) = found else {
             return Ok(None);
         };
         self.integrity.check(&found.token)?;
@@ -182,17 +193,18 @@ impl Vault {
         }))
     }
 
+    /// Verifies against nobody's hash where there is no row.
     fn verify_token(
         &self,
         presented: &PresentedKey,
-        known: Option<&KnownToken>,
+        row: Option<&TokenRow>,
     ) -> Result<(), VaultError> {
         const NOBODY: SecretOwner = SecretOwner {
             org: hardened_crypto::ids::OrgId([0; 16]),
             user: hardened_crypto::ids::UserId([0; 16]),
         };
-        let owner = known.map_or(NOBODY, |known| known.member().owner());
-        let hash = known.map(|known| &known.found.token.key_hash);
+        let owner = row.map_or(NOBODY, |row| whose(row).owner());
+        let hash = row.map(|row| &row.key_hash);
         key_hash::verify(&self.root_keys, presented, Some(owner), hash)
             .map_err(|_| VaultError::NotFound)
     }
