@@ -203,8 +203,9 @@ impl Vault {
     /// # Errors
     /// `Forbidden` for everybody but admins of the organisation; `NotFound`; `OutOfScope` for an
     /// API key that has a scope or an end, since the new one has none; `Invalid` for a
-    /// grace over [`API_KEY_GRACE_MAX`], and for one where everything ends; `TooManyApiKeys`; `Conflict` when others were faster
-    /// many times.
+    /// grace over [`API_KEY_GRACE_MAX`], and for one where everything ends; `TooManyApiKeys` when
+    /// those that go on working, for a grace too, are as many as a user may have; `Conflict` when
+    /// others were faster many times.
     pub async fn rotate_api_key(
         &self,
         caller: &Principal,
@@ -227,14 +228,23 @@ impl Vault {
         self.user_row(whose).await?;
         let now = self.clock.utc();
         let (mut changes, kept) = self.without_expired(whose, now).await?;
+        let mut left: usize = 0;
         for ApiKeyDetail { key, scope, .. } in kept {
-            match ends {
-                Ends::Everything => changes.push(erased(&key)),
+            let change = match ends {
+                Ends::Everything => erased(&key),
                 Ends::UnscopedKeys { grace } if scope.is_none() => {
-                    changes.push(self.ended(key, after(now, grace), now));
+                    self.ended(key, after(now, grace), now)
                 }
-                Ends::UnscopedKeys { .. } => {}
-            }
+                Ends::UnscopedKeys { .. } => {
+                    left += 1;
+                    continue;
+                }
+            };
+            left += usize::from(!matches!(change, Change::DeleteApiKey { .. }));
+            changes.push(change);
+        }
+        if left >= API_KEYS_PER_USER_MAX {
+            return Err(VaultError::TooManyApiKeys);
         }
         if ends == Ends::Everything {
             changes.push(Change::Token(TokenChange::DeleteAll {
@@ -271,11 +281,11 @@ impl Vault {
         Ok(())
     }
 
-    /// Commits `changes` with a new key of a user.
+    /// Commits a new key of a user with what it replaces.
     async fn insert_key(
         &self,
         whose: Member,
-        changes: ChangeSet,
+        replaced: Vec<Change>,
         limits: &KeyLimits,
     ) -> Result<NewApiKey, VaultError> {
         let (row, api_key) = self.new_api_key(owner(whose))?;
@@ -299,10 +309,12 @@ impl Vault {
             expires: row.expires,
             scope: texts(limits.scope.as_ref()),
         };
-        let mut changes = changes.with(Change::InsertApiKey(row));
+        // First, so that the entry is about the new key.
+        let mut changes = ChangeSet::from(Change::InsertApiKey(row));
         if let Some(scope) = scope {
             changes.push(ApiKeyChange::InsertScope(scope).into());
         }
+        replaced.into_iter().for_each(|change| changes.push(change));
         // An id that is taken is a conflict like any other: the next attempt has another.
         self.commit(changes).await?;
         Ok(made)
@@ -321,26 +333,33 @@ impl Vault {
         })
     }
 
-    /// A user's keys that work now, and the changes that erase those that have expired.
+    /// The changes that erase a user's expired keys, and all the others.
     async fn without_expired(
         &self,
         whose: Member,
         now: UtcMillis,
-    ) -> Result<(ChangeSet, Vec<ApiKeyDetail>), VaultError> {
-        let found = self
-            .store
-            .api_key_details(whose.org_id, whose.user_id, None, LIST_LIMIT_MAX);
-        let (mut changes, mut kept) = (ChangeSet::new(), Vec::new());
-        for detail in found.await?.rows {
-            self.integrity
-                .check_api_key(&detail.key, detail.scope.as_ref())?;
-            if detail.key.expires.is_some_and(|expires| expires <= now) {
-                changes.push(erased(&detail.key));
-            } else {
-                kept.push(detail);
+    ) -> Result<(Vec<Change>, Vec<ApiKeyDetail>), VaultError> {
+        let (mut changes, mut kept) = (Vec::new(), Vec::new());
+        let mut after = None;
+        loop {
+            let found =
+                self.store
+                    .api_key_details(whose.org_id, whose.user_id, after, LIST_LIMIT_MAX);
+            let Page { rows, more } = found.await?;
+            after = rows.last().map(|detail| detail.key.key_id);
+            for detail in rows {
+                self.integrity
+                    .check_api_key(&detail.key, detail.scope.as_ref())?;
+                if detail.key.expires.is_some_and(|expires| expires <= now) {
+                    changes.push(erased(&detail.key));
+                } else {
+                    kept.push(detail);
+                }
+            }
+            if !more || after.is_none() {
+                return Ok((changes, kept));
             }
         }
-        Ok((changes, kept))
     }
 
     /// Ends a key at `until`, if it does not end earlier.

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use uuid::Uuid;
-use vault_store::rows::{RowMac, TokenRow};
-use vault_store::{KeyId, Store, TokenChange, TokenStore, UtcMillis};
+use vault_store::rows::{ApiKeyRow, RowMac, TokenRow};
+use vault_store::{Change, ChangeSet, KeyId, KeyStore, Store, TokenChange, TokenStore, UtcMillis};
 
 use super::api_support::{Api, Calls, START, TestUser, text};
 use super::futures_joined::join_all;
@@ -391,6 +391,38 @@ async fn rotations_at_once_leave_one_key() {
         known += usize::from(is_known(&api, &text(&answer.json(), "apiKey")).await);
     }
     assert_eq!((known, api.count("api_keys")), (1, 3));
+}
+
+#[tokio::test]
+async fn a_rotation_looks_at_every_key_and_leaves_no_more_than_are_allowed() {
+    let api = Api::start().await;
+    let admin = api.org("a").await;
+    let user = api.add_user(&admin.key, &admin.org_id, "u", false).await;
+    let id = KeyId::parse(&user.key[4..12]).unwrap();
+    let own = api.store.api_key(id).await.unwrap().unwrap().key;
+    // More than a page, all of them before the user's own one.
+    let more = (0..=vault_store::limits::LIST_LIMIT_MAX).map(|number| {
+        let key_id = KeyId::parse(&format!("-{number:07}")).unwrap();
+        let row = ApiKeyRow {
+            key_id,
+            ..own.clone()
+        };
+        Change::InsertApiKey(api.integrity.sign(row))
+    });
+    let more: ChangeSet = more.collect();
+    api.store.commit(more).await.unwrap();
+    let stored = api.count("api_keys");
+    assert_eq!(stored, 1_004, "root, admin, user and 1,001 more");
+    // With a grace all of them would stay.
+    let refused = rotate(&api, &admin, &user, json!({"graceSeconds": 60})).await;
+    refused.is_problem(409, "too_many_api_keys");
+    assert_eq!(api.count("api_keys"), stored);
+    assert!(is_known(&api, &user.key).await);
+    let made = rotate(&api, &admin, &user, json!({"graceSeconds": 0})).await;
+    assert_eq!(made.status, 200, "{made:?}");
+    assert!(!is_known(&api, &user.key).await);
+    assert!(is_known(&api, &text(&made.json(), "apiKey")).await);
+    assert_eq!(api.count("api_keys"), 3, "root, admin, user");
 }
 
 #[tokio::test]
