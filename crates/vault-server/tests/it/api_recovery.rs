@@ -9,6 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use vault_client::recovery::{NewTrustee, join, split};
 use vault_client::{Client, OpenKeys};
+use vault_server::vault::limits::VaultLimits;
 
 use super::api_shares::Scene;
 use super::api_support::{Api, Calls, START, TestUser, base64, generated_secret, text};
@@ -54,13 +55,18 @@ pub(crate) async fn entrust(
 
 /// A lone trustee's restore under a new secret; returns its id and the secret.
 pub(crate) async fn restore(api: &Api, owner: &TestUser, trustee: &TestUser) -> (String, String) {
+    let new = generated_secret();
+    (restore_under(api, owner, trustee, &new).await, new)
+}
+
+/// A lone trustee's restore under this secret; returns its id.
+async fn restore_under(api: &Api, owner: &TestUser, trustee: &TestUser, new: &str) -> String {
     let as_trustee = client(api, trustee);
     let held = as_trustee.held_share(&owner.user_id).await.unwrap();
     let own = held.open(&open_keys(api, trustee).await, None).unwrap();
-    let new = generated_secret();
-    let blobs = join(&held, own, Vec::new(), &SecretString::from(new.clone())).unwrap();
+    let blobs = join(&held, own, Vec::new(), &SecretString::from(new)).unwrap();
     let staged = as_trustee.stage_restore(&held, &blobs).await.unwrap();
-    (staged.restore_id, new)
+    staged.restore_id
 }
 
 /// Stages any two halves.
@@ -94,7 +100,7 @@ async fn put(api: &Api, owner: &TestUser, trustee: &TestUser, more: Value) -> An
     api.put(&path).key(owner).json(&body).answer().await
 }
 
-async fn activate(api: &Api, owner: &TestUser, restore: &str, secret: &str) -> Answered {
+pub(crate) async fn activate(api: &Api, owner: &TestUser, restore: &str, secret: &str) -> Answered {
     let path = format!("/v1/recovery/restores/{restore}/activate");
     let call = api.post(&path).key(owner).header("X-User-Secret", secret);
     call.answer().await
@@ -575,6 +581,32 @@ async fn guesses_at_a_restore_count_as_wrong_secrets() {
     limited.is_problem(429, "too_many_attempts");
     api.clock.advance(Duration::from_secs(6));
     assert_eq!(activate(api, owner, &id, &staged_secret).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_burst_of_guesses_at_a_restore_is_bounded_like_a_row_of_them() {
+    let api = Api::start_with(VaultLimits {
+        wrong_secrets_max: 3,
+        hash_threads: Some(1),
+        hash_queue: Some(64),
+        ..VaultLimits::default()
+    })
+    .await;
+    let owner = api.org_with_keys("a").await;
+    let bob = api.add_user(&owner.key, &owner.org_id, "bob", false).await;
+    api.generate(&bob).await;
+    entrust(&api, &owner, 1, &[&bob], 0).await;
+    let id = restore_under(&api, &owner, &bob, "a passphrase").await;
+    let guesses = (0..32).map(|_| activate(&api, &owner, &id, "a wrong passphrase"));
+    let answers = join_all(guesses).await;
+    let looked_at = answers.iter().filter(|a| a.status == 401).count();
+    assert_eq!(looked_at, 3);
+    for limited in answers.iter().filter(|a| a.status != 401) {
+        limited.is_problem(429, "too_many_attempts");
+    }
+    api.clock.advance(Duration::from_secs(6));
+    let done = activate(&api, &owner, &id, "a passphrase").await;
+    assert_eq!(done.status, 200, "{done:?}");
 }
 
 #[tokio::test]

@@ -65,13 +65,8 @@ impl Vault {
             wrong_secrets: Arc::clone(&self.wrong_secrets),
         };
         attempt.check()?;
-        let opened = match self.open_restore(owner, &ring, restore, secret).await {
-            Err(VaultError::WrongUserSecret) => {
-                attempt.note_wrong();
-                return Err(VaultError::WrongUserSecret);
-            }
-            other => other?,
-        };
+        let opened = self.open_restore(owner, &ring, restore, secret, Some(attempt));
+        let opened = opened.await?;
         self.activate(owner, &ring, (restore, opened), new).await
     }
 
@@ -89,7 +84,7 @@ impl Vault {
             if now < restore.0.not_before {
                 continue;
             }
-            match self.open_restore(owner, ring, &restore, old).await {
+            match self.open_restore(owner, ring, &restore, old, None).await {
                 Ok(opened) => return self.activate(owner, ring, (&restore, opened), new).await,
                 // Another's restore, or rubbish: the next one may be right.
                 Err(VaultError::WrongUserSecret | VaultError::RestoreUnusable) => {}
@@ -99,18 +94,22 @@ impl Vault {
         Err(VaultError::WrongUserSecret)
     }
 
-    /// Opens a restore and holds it against the stored public keys.
+    /// Opens a restore and holds it against the stored public keys. `attempt` is what a wrong
+    /// secret counts as; `None` where it has been counted.
     async fn open_restore(
         &self,
         owner: Member,
         ring: &CheckedRing,
         restore: &PendingRestore,
         secret: &SecretSlice<u8>,
+        attempt: Option<Attempt>,
     ) -> Result<OpenedRestore, VaultError> {
         let sealed = SealedPair::stored(&restore.0.blobs)?;
         let staged = StagedRestore::parse(&sealed.ecc, &sealed.kyber).map_err(refused)?;
         // Expose: parsed into a type that wipes itself.
-        let secret = UserSecret::for_unlock(secret.expose_secret()).map_err(refused)?;
+        let secret = counted(attempt.as_ref(), || {
+            UserSecret::for_unlock(secret.expose_secret()).map_err(refused)
+        })?;
         let kind = staged.protection().kind();
         let is_generated = kind == ProtectionKind::Generated;
         if let ProtectionKind::Passphrase(cost) = kind
@@ -133,7 +132,11 @@ impl Vault {
                 secret_version,
                 public: &public,
             };
-            staged.open(&secret, &stored, arena).map_err(refused)
+            // Others may have failed since this one began to wait.
+            attempt.as_ref().map_or(Ok(()), Attempt::check)?;
+            counted(attempt.as_ref(), || {
+                staged.open(&secret, &stored, arena).map_err(refused)
+            })
         };
         if hashes {
             self.on_hash_pool(owner, job).await
@@ -176,6 +179,18 @@ impl Vault {
             Err(error) => Err(error.into()),
         }
     }
+}
+
+/// Notes a wrong secret where it is found, so that it counts even when its sender has gone.
+fn counted<T>(
+    attempt: Option<&Attempt>,
+    open: impl FnOnce() -> Result<T, VaultError>,
+) -> Result<T, VaultError> {
+    let opened = open();
+    if let (Some(attempt), Err(VaultError::WrongUserSecret)) = (attempt, &opened) {
+        attempt.note_wrong();
+    }
+    opened
 }
 
 /// Reads an error about a restore: what is wrong with it is its trustee's doing, not damage.
