@@ -13,7 +13,7 @@ pub const PROXY: &str = "proxy.call";
 /// Routes whose calls have no entry: they tell nothing of anybody.
 pub const SILENT: [&str; 2] = ["/health", "/openapi.json"];
 
-const ACTIONS: &[(&str, &str, &str)] = &[
+pub(crate) const ACTIONS: &[(&str, &str, &str)] = &[
     ("GET", "/audit", "audit.read"),
     ("POST", "/admin/orgs", "org.create"),
     ("GET", "/admin/orgs", "org.list"),

@@ -9,9 +9,11 @@ use std::collections::BTreeMap;
 
 use hardened_crypto::audit_chain::ChainLink;
 use uuid::Uuid;
+use vault_store::rows::FIRST_VERSION;
 use vault_store::{KeyId, OrgId, RowOf, StoredVersion};
 
 use super::source::{AuditSource, SourceError};
+use crate::vault::audit::{ENDED_KEY, ENDED_SHARE, LIMITED_KEY};
 
 /// Rows that are named, of one chain.
 pub const OLD_ROWS_MAX: usize = 1_000;
@@ -30,13 +32,15 @@ const TOKEN: &str = "token";
 #[derive(Clone, Copy)]
 enum Does {
     Write,
+    /// Writes when a version is told.
+    WriteIfTold,
     /// Hides a value, or erases it when no version is told.
     Delete,
     Erase,
 }
 
-/// Actions, the kind of the object that they change, and how. The version of an entry is that of
-/// this object.
+/// Actions, the kinds of the objects that they change, and how. The version of an entry is that
+/// of the written one.
 const ACTIONS: &[(&str, &str, Does)] = &[
     ("kv.write", VALUE, Does::Write),
     ("kv.rollback", VALUE, Does::Write),
@@ -51,13 +55,20 @@ const ACTIONS: &[(&str, &str, Does)] = &[
     ("credential.delete", CREDENTIAL, Does::Erase),
     ("share.create", SHARE, Does::Write),
     ("share.revoke", SHARE, Does::Erase),
+    // With a new data key: the only one whose entry tells a version.
+    ("share.revoke", VALUE, Does::WriteIfTold),
+    ("share.revoke", FILE, Does::WriteIfTold),
     ("share.leave", SHARE, Does::Erase),
+    ("user.create", USER, Does::Write),
     ("user.change", USER, Does::Write),
     ("user.remove", USER, Does::Erase),
     ("keys.generate", KEYS, Does::Write),
     ("keys.rekey", KEYS, Does::Write),
     ("keys.rotate", KEYS, Does::Write),
     ("keys.strengthen", KEYS, Does::Write),
+    ("recovery.activate", KEYS, Does::Write),
+    ("key.create", KEY, Does::Write),
+    ("key.rotate", KEY, Does::Write),
     ("key.erase", KEY, Does::Erase),
     ("token.create", TOKEN, Does::Write),
     ("token.revoke", TOKEN, Does::Erase),
@@ -96,28 +107,75 @@ impl ToldRows {
     /// Takes up the next link.
     pub(super) fn note(&mut self, link: &ChainLink) {
         let event = &link.entry.event;
-        let action = event.action.as_str();
-        let Some((_, kind, does)) = ACTIONS.iter().find(|known| known.0 == action) else {
+        if event.outcome.as_str() != OK {
             return;
-        };
+        }
+        let action = event.action.as_str();
+        for (_, kind, does) in ACTIONS.iter().filter(|known| known.0 == action) {
+            self.note_action(link, kind, *does);
+        }
+        for (kind, id) in event.target.as_str().split(' ').filter_map(kind_and_id) {
+            match kind {
+                ENDED_KEY => self.note_end(KEY, id, link),
+                ENDED_SHARE => self.note_end(SHARE, id, link),
+                LIMITED_KEY => self.note_limit(id, link),
+                _ => {}
+            }
+        }
+    }
+
+    /// What the action does to the one object of this kind.
+    fn note_action(&mut self, link: &ChainLink, kind: &str, does: Does) {
+        let event = &link.entry.event;
         let items = event.target.as_str().split(' ');
-        let mut of_kind = items.filter(|item| kind_and_id(item).is_some_and(|one| one.0 == *kind));
-        let (Some(object), None, OK) = (of_kind.next(), of_kind.next(), event.outcome.as_str())
-        else {
+        let mut of_kind = items.filter(|item| kind_and_id(item).is_some_and(|one| one.0 == kind));
+        let (Some(object), None) = (of_kind.next(), of_kind.next()) else {
             return;
         };
         let state = match (does, event.new_version) {
-            (Does::Write, _) => State::There,
+            (Does::WriteIfTold, None) => return,
+            (Does::Write | Does::WriteIfTold, _) => State::There,
             (Does::Delete, Some(_)) => State::Hidden,
             (Does::Delete, None) | (Does::Erase, _) => State::Erased,
         };
-        let known = self.0.get(object).map_or(0, |told| told.version);
+        let known = self.version(object);
         let told = Told {
             version: known.max(event.new_version.unwrap_or(0)),
             state,
             entry: link.entry.sequence,
         };
         self.0.insert(object.to_owned(), told);
+    }
+
+    /// An object that was erased beside what the entry is about.
+    fn note_end(&mut self, kind: &str, id: &str, link: &ChainLink) {
+        let object = format!("{kind}:{id}");
+        let told = Told {
+            version: self.version(&object),
+            state: State::Erased,
+            entry: link.entry.sequence,
+        };
+        self.0.insert(object, told);
+    }
+
+    /// An API key that was given an end: its row counts up by one each time.
+    fn note_limit(&mut self, id: &str, link: &ChainLink) {
+        let object = format!("{KEY}:{id}");
+        let known = self.0.get(&object);
+        if known.is_some_and(|told| told.state == State::Erased) {
+            return;
+        }
+        let told = Told {
+            version: self.version(&object).max(FIRST_VERSION) + 1,
+            state: State::There,
+            entry: link.entry.sequence,
+        };
+        self.0.insert(object, told);
+    }
+
+    /// The newest version that is told of.
+    fn version(&self, object: &str) -> u64 {
+        self.0.get(object).map_or(0, |told| told.version)
     }
 
     /// The first [`OLD_ROWS_MAX`] rows that are older than the log.
@@ -175,4 +233,42 @@ fn row_of(org_id: OrgId, object: &str) -> Option<RowOf> {
         TOKEN => RowOf::Token(id.into()),
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ACTIONS;
+    use crate::api::actions;
+
+    /// Calls that are not reads and change no row that is held against the log: they change
+    /// nothing, make an organisation, or are about trustees and restores.
+    const OTHERS: [&str; 7] = [
+        "kv.read_many",
+        "proxy.explain",
+        "org.create",
+        "recovery.entrust",
+        "recovery.withdraw",
+        "recovery.restore",
+        "recovery.veto",
+    ];
+
+    #[test]
+    fn every_call_that_changes_rows_is_known() {
+        let calls = actions::ACTIONS.iter().filter(|call| call.0 != "GET");
+        for (method, path, action) in calls {
+            let is_known = ACTIONS.iter().any(|known| known.0 == *action);
+            assert!(
+                is_known != OTHERS.contains(action),
+                "{method} {path} is {action}"
+            );
+        }
+    }
+
+    #[test]
+    fn every_action_is_one_of_a_call_or_of_the_server() {
+        for (action, ..) in ACTIONS {
+            let is_call = actions::ACTIONS.iter().any(|call| call.2 == *action);
+            assert!(is_call || *action == "keys.strengthen", "{action}");
+        }
+    }
 }

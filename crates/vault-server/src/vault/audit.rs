@@ -35,6 +35,7 @@ pub use log::{AUDIT_QUEUE_MAX, AuditLog, AuditParts, AuditUnavailable, Slot, Whe
 pub(crate) use log::{CommitOutcome, OwnEntry};
 pub use read::{AuditFilter, AuditPage, SCAN_ENTRIES_MAX};
 pub use sealer::ChainSealer;
+pub(crate) use subject::{ENDED_KEY, ENDED_SHARE, LIMITED_KEY};
 
 use vault_store::OrgId;
 

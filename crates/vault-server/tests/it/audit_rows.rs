@@ -6,10 +6,13 @@ use serde_json::json;
 use vault_server::audit_files::{DatabaseSource, verify};
 
 use super::api_credentials::{PASSPHRASE, make, send};
+use super::api_files::upload;
 use super::api_isolation::CALLS;
+use super::api_recovery::{activate, entrust, restore};
 use super::api_shares::Scene;
-use super::api_support::{Api, Calls, text};
+use super::api_support::{Api, Calls, TestUser, base64, text};
 use super::api_tokens::token;
+use super::support::Answer;
 
 /// Rows that are older than their logs.
 fn old_rows(api: &Api) -> Vec<String> {
@@ -18,6 +21,52 @@ fn old_rows(api: &Api) -> Vec<String> {
     let reports = findings.into_iter().map(|one| one.outcome.unwrap());
     let rows = reports.flat_map(|report| report.old_rows);
     rows.map(|old| old.object).collect()
+}
+
+/// Copies the database; the path of the copy.
+fn copy(api: &Api, directory: &tempfile::TempDir) -> String {
+    let copy = directory.path().join("earlier.db");
+    let copy = copy.to_str().unwrap().to_owned();
+    let db = rusqlite::Connection::open(api.database()).unwrap();
+    db.execute("VACUUM INTO ?1", [&copy]).unwrap();
+    db.close().unwrap();
+    copy
+}
+
+/// Puts rows of a copy back in place of those of now.
+async fn put_back(api: Api, earlier: &str, table: &str) -> Api {
+    let columns = match table {
+        // All but those that are computed.
+        "shares" => {
+            "share_id, org_id, kind, record_id, owner, recipient, permission, created, expires, \
+             alias_wrap, owner_alias_box, version, mac_key, mac"
+        }
+        _ => "*",
+    };
+    let into = if columns == "*" {
+        String::new()
+    } else {
+        format!("({columns})")
+    };
+    api.restart(|db| {
+        db.pragma_update(None, "foreign_keys", false).unwrap();
+        db.execute("ATTACH ?1 AS earlier", [earlier]).unwrap();
+        let statement = format!(
+            "INSERT OR REPLACE INTO main.{table} {into} SELECT {columns} FROM earlier.{table}"
+        );
+        db.execute(&statement, []).unwrap();
+        db.execute("DETACH earlier", []).unwrap();
+    })
+    .await
+}
+
+async fn rotate(api: &Api, by: &TestUser, user: &TestUser, grace_seconds: u32) -> Answer {
+    let path = format!(
+        "/admin/orgs/{}/users/{}/apikey/rotate",
+        user.org_id, user.user_id
+    );
+    let body = json!({"graceSeconds": grace_seconds});
+    api.post(&path).key(by).json(&body).answer().await
 }
 
 #[tokio::test]
@@ -46,11 +95,7 @@ async fn what_was_changed_or_erased_and_is_back_is_named_by_kind_and_id() {
     let spare = api.post("/v1/apikeys").key(user).json(&json!({}));
     let key_id = text(&spare.answer().await.json(), "apiKeyId");
     let directory = tempfile::tempdir().unwrap();
-    let earlier = directory.path().join("earlier.db");
-    let earlier = earlier.to_str().unwrap().to_owned();
-    let db = rusqlite::Connection::open(api.database()).unwrap();
-    db.execute("VACUUM INTO ?1", [&earlier]).unwrap();
-    db.close().unwrap();
+    let earlier = copy(api, &directory);
 
     let change = json!({"hostPattern": "b.example"});
     let changed = send(api, user, ("PATCH", &format!("/{id}")), PASSPHRASE, &change).await;
@@ -72,31 +117,81 @@ async fn what_was_changed_or_erased_and_is_back_is_named_by_kind_and_id() {
     let bob = scene.bob.user_id.clone();
     let mut api = scene.api;
     let mut back = Vec::new();
-    for (table, columns, object) in [
-        ("credentials", "*", format!("credential:{id}")),
-        ("users", "*", format!("user:{bob}")),
-        ("tokens", "*", format!("token:{token_id}")),
+    for (table, object) in [
+        ("credentials", format!("credential:{id}")),
+        ("users", format!("user:{bob}")),
+        ("tokens", format!("token:{token_id}")),
+        ("shares", format!("share:{share}")),
+        ("api_keys", format!("key:{key_id}")),
+    ] {
+        api = put_back(api, &earlier, table).await;
+        back.push(object);
+        back.sort();
+        assert_eq!(old_rows(&api), back, "{table}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_recovery_a_rotation_a_revocation_or_a_write_replaced_is_named() {
+    let scene = Scene::set().await;
+    let (api, owner, bob, carol) = (&scene.api, &scene.owner, &scene.bob, &scene.carol);
+    entrust(api, owner, 1, &[bob], 0).await;
+    let bobs = scene.share(bob, json!({})).await;
+    let carols = scene.share(carol, json!({})).await;
+    let file = upload(api, owner, "f", b"contents".to_vec()).await;
+    let body = json!({"recipientUserId": bob.user_id, "permission": "read"});
+    let of_file = api.post(&format!("/v1/files/{file}/shares")).both(owner);
+    let of_file = text(&of_file.json(&body).answer().await.json(), "shareId");
+    let directory = tempfile::tempdir().unwrap();
+    let earlier = copy(api, &directory);
+
+    for path in [
+        format!("/v1/kv/a/shares/{bobs}?rekey=true"),
+        format!("/v1/files/{file}/shares/{of_file}?rekey=true"),
+    ] {
+        let ended = api.delete(&path).both(owner).answer().await;
+        assert_eq!(ended.status, 204, "{path}: {ended:?}");
+    }
+    // Over what is hidden: the share with Carol ends beside.
+    let hidden = api.delete("/v1/kv/a").key(owner).answer().await;
+    assert_eq!(hidden.status, 204, "{hidden:?}");
+    let body = json!({"valueB64": base64(b"new")});
+    let written = api.put("/v1/kv/a").key(owner).json(&body).answer().await;
+    assert_eq!(written.status, 201, "{written:?}");
+    let (restored, new) = restore(api, owner, bob).await;
+    let active = activate(api, owner, &restored, &new).await;
+    assert_eq!(active.status, 200, "{active:?}");
+    for (user, grace_seconds) in [(bob, 0), (carol, 60)] {
+        let rotated = rotate(api, owner, user, grace_seconds).await;
+        assert_eq!(rotated.status, 200, "{rotated:?}");
+    }
+    assert_eq!(old_rows(api), Vec::<String>::new());
+
+    let db = rusqlite::Connection::open(api.database()).unwrap();
+    let sql = "SELECT record_id FROM vault_values WHERE name = 'a'";
+    let value: [u8; 16] = db.query_row(sql, [], |row| row.get(0)).unwrap();
+    drop(db);
+    let key = |user: &TestUser| format!("key:{}", &user.key[4..12]);
+    let expected = [
+        ("user_keys", vec![format!("keys:{}", owner.user_id)]),
+        ("api_keys", vec![key(bob), key(carol)]),
+        (
+            "vault_values",
+            vec![format!("value:{}", uuid::Uuid::from_bytes(value))],
+        ),
+        ("files", vec![format!("file:{file}")]),
         (
             "shares",
-            "share_id, org_id, kind, record_id, owner, recipient, permission, created, expires, \
-             alias_wrap, owner_alias_box, version, mac_key, mac",
-            format!("share:{share}"),
+            [bobs, carols, of_file]
+                .map(|id| format!("share:{id}"))
+                .into(),
         ),
-        ("api_keys", "*", format!("key:{key_id}")),
-    ] {
-        api = api
-            .restart(|db| {
-                db.pragma_update(None, "foreign_keys", false).unwrap();
-                db.execute("ATTACH ?1 AS earlier", [&earlier]).unwrap();
-                let into = if columns == "*" { String::new() } else { format!("({columns})") };
-                let statement = format!(
-                    "INSERT OR REPLACE INTO main.{table} {into} SELECT {columns} FROM earlier.{table}"
-                );
-                db.execute(&statement, []).unwrap();
-                db.execute("DETACH earlier", []).unwrap();
-            })
-            .await;
-        back.push(object);
+    ];
+    let mut api = scene.api;
+    let mut back = Vec::new();
+    for (table, objects) in expected {
+        api = put_back(api, &earlier, table).await;
+        back.extend(objects);
         back.sort();
         assert_eq!(old_rows(&api), back, "{table}");
     }

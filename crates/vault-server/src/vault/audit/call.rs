@@ -205,7 +205,22 @@ impl Call {
 
     /// The entry that this call has if it ends so.
     pub(crate) fn entry(&self, end: CallEnd<'_>, new_version: Option<u64>) -> AuditEntry {
+        self.entry_with(end, new_version, std::iter::empty())
+    }
+
+    /// As [`Call::entry`], with objects that belong to this end alone: another attempt may have
+    /// others.
+    pub(super) fn entry_with(
+        &self,
+        end: CallEnd<'_>,
+        new_version: Option<u64>,
+        objects: impl Iterator<Item = (&'static str, String)>,
+    ) -> AuditEntry {
         let state = self.state();
+        let mut target = self.target(&state);
+        for (kind, id) in objects {
+            add(target.to_mut(), format!("{kind}:{id}"));
+        }
         let (actor, member, key) = match &state.caller {
             Some(caller) => (caller.actor, caller.member, Some(caller.key_id)),
             None => (Actor::Anonymous, None, None),
@@ -225,7 +240,7 @@ impl Call {
             time_utc_ms: self.log.now().0,
             actor,
             action: LogText::lossy(state.action),
-            target: LogText::lossy(&self.target(&state)),
+            target: LogText::lossy(&target),
             outcome: LogText::lossy(end.outcome),
             new_version,
             request_id: LogText::lossy(&self.request_id),
@@ -282,23 +297,31 @@ impl Call {
 impl State {
     fn about(&mut self, kind: &str, id: impl Display) {
         let item = format!("{kind}:{id}");
-        if self.target.split(' ').any(|known| known == item)
-            || self.target.len() + item.len() >= TARGET_BYTES_MAX
-        {
+        if self.target.split(' ').any(|known| known == item) {
             return;
         }
         // A value stands first, in the place of its name.
-        if kind == VALUE && !self.target.starts_with(VALUE) && !self.target.is_empty() {
+        let has_room = self.target.len() + item.len() < TARGET_BYTES_MAX;
+        let is_late = !self.target.starts_with(VALUE) && !self.target.is_empty();
+        if kind == VALUE && is_late && has_room {
             self.target = format!("{item} {}", self.target);
             return;
         }
-        if self.target.is_empty() {
-            self.target = item;
-            return;
-        }
-        self.target.push(' ');
-        self.target.push_str(&item);
+        add(&mut self.target, item);
     }
+}
+
+/// Adds an object to the others, while there is room.
+fn add(target: &mut String, item: String) {
+    if target.len() + item.len() >= TARGET_BYTES_MAX {
+        return;
+    }
+    if target.is_empty() {
+        *target = item;
+        return;
+    }
+    target.push(' ');
+    target.push_str(&item);
 }
 
 /// Notices that a call is dropped before it was done.

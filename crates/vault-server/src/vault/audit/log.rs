@@ -21,7 +21,7 @@ use super::call::{Call, CallEnd, current};
 use super::commit_room::{CUT_OFF, CommitRoom, Room};
 use super::recorder::Recorder;
 use super::sealer::ChainSealer;
-use super::subject::Subject;
+use super::subject::{Subject, ended_beside};
 use super::tally::Tally;
 use crate::vault::clock::Clock;
 
@@ -184,7 +184,7 @@ impl AuditLog {
                 super::about_org(org_id);
             }
         }
-        let entry = call.entry(CallEnd::OK, version);
+        let entry = call.entry_with(CallEnd::OK, version, ended_beside(&changes));
         let joined = move |outcome: &CommitOutcome| {
             settled(outcome);
             call.joined(outcome.is_ok());

@@ -1,13 +1,21 @@
 //! What a change set is about, as an entry tells it.
 //!
-//! In: changes. Out: the first object that they make, replace or erase, and its new version:
-//! with it a row that was put back from an older time contradicts its chain.
+//! In: changes. Out: the first object that they make, replace or erase, and its new version, and
+//! the API keys and shares that they end beside it: with these a row that was put back from an
+//! older time contradicts its chain.
 
 use uuid::Uuid;
 use vault_store::{
     Change, ChangeSet, CredentialChange, FileChange, OrgId, RecoveryChange, ShareChange,
     TokenChange,
 };
+
+/// An API key that was erased beside what the entry is about.
+pub(crate) const ENDED_KEY: &str = "ended-key";
+/// An API key that was given an end, beside what the entry is about.
+pub(crate) const LIMITED_KEY: &str = "limited-key";
+/// A share that was erased beside what the entry is about.
+pub(crate) const ENDED_SHARE: &str = "ended-share";
 
 /// One object.
 pub(super) struct Subject {
@@ -30,6 +38,22 @@ impl Subject {
 
     pub(super) fn of(changes: &ChangeSet) -> Option<Self> {
         changes.changes().iter().find_map(of_change)
+    }
+}
+
+/// What ends beside the subject, as kind and id.
+pub(super) fn ended_beside(changes: &ChangeSet) -> impl Iterator<Item = (&'static str, String)> {
+    changes.changes().iter().skip(1).filter_map(ended)
+}
+
+fn ended(change: &Change) -> Option<(&'static str, String)> {
+    match change {
+        Change::DeleteApiKey { key_id, .. } => Some((ENDED_KEY, key_id.to_string())),
+        Change::ReplaceApiKey { row, .. } => Some((LIMITED_KEY, row.key_id.to_string())),
+        Change::Share(ShareChange::Delete { share_id, .. }) => {
+            Some((ENDED_SHARE, share_id.to_string()))
+        }
+        _ => None,
     }
 }
 
