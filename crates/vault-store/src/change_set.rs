@@ -159,6 +159,9 @@ pub enum Change {
         /// Who does not count.
         user_id: UserId,
     },
+    /// Changes nothing, but expects a user, the user's keys and one of the user's API keys to be
+    /// as they were read. It sees the changes before it.
+    ExpectStanding(Standing),
     /// Erases a user with everything that is the user's: keys, values, files, credentials, shares
     /// both ways, tokens, recovery both ways. The bodies of the files are left to be removed
     /// ([`FileStore::erased_bodies`](crate::FileStore::erased_bodies)). Audit entries stay.
@@ -196,6 +199,24 @@ change_of_noun! {
     Token(TokenChange),
     ApiKey(ApiKeyChange),
     Recovery(RecoveryChange),
+}
+
+/// What a user was, could open and called with when it was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// The organisation.
+    pub org_id: OrgId,
+    /// Who.
+    pub user_id: UserId,
+    /// The version of the [`UserRow`].
+    pub user_version: u64,
+    /// Secret version and current generation of the [`UserKeysRow`]; `None` without keys. Its row
+    /// version also counts changes that keep both.
+    pub keys: Option<(u32, u32)>,
+    /// An API key of the user.
+    pub key_id: KeyId,
+    /// The version of its [`ApiKeyRow`].
+    pub key_version: u64,
 }
 
 /// A new version of a value.

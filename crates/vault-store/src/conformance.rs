@@ -109,6 +109,7 @@ macro_rules! conformance_suite {
             tokens::tokens_come_with_their_user,
             tokens::tokens_are_listed_deleted_and_swept,
             tokens::scopes_live_with_their_key,
+            tokens::a_standing_is_expected_as_it_was_read,
             recovery::trustees_are_kept_for_both_sides,
             recovery::a_restore_is_decided_once,
             recovery::activation_and_rekey_are_one_step,

@@ -62,7 +62,7 @@ pub use blobs::{
 };
 pub use change_set::{
     ApiKeyChange, Change, ChangeSet, Committed, CredentialChange, Expect, FileChange, PutValue,
-    RecoveryChange, ReplaceWraps, ShareChange, TokenChange, WrapChange,
+    RecoveryChange, ReplaceWraps, ShareChange, Standing, TokenChange, WrapChange,
 };
 pub use error::{Cause, StoreError, conflict};
 pub use ids::{

@@ -1,20 +1,25 @@
 //! Access tokens over HTTP: made, shown once, confined to their grant, and ended.
 
+use std::sync::mpsc;
 use std::time::Duration;
 
 use reqwest::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
+use vault_server::vault::limits::VaultLimits;
 use vault_server::vault::tokens::{ScopeTexts, TokenScope};
 use vault_store::rows::TokenRow;
 use vault_store::{Change, KeyId, Store, TokenChange, TokenStore, UserStore, UtcMillis};
 
+use super::api_audit::chain;
 use super::api_credentials::{PASSPHRASE, make, with_passphrase};
 use super::api_isolation::CALLS;
-use super::api_support::{Api, Calls, START, TestUser, text};
+use super::api_support::{Api, Calls, START, TestUser, generated_secret, text};
 use super::support::Answer;
 
 const HOUR: u64 = 3_600;
+/// Tries to have a rekey between the beginning and the end of a call.
+const RACES_MAX: usize = 50;
 /// Longer than anything is kept in memory.
 const LATER: Duration = Duration::from_secs(2);
 
@@ -277,6 +282,56 @@ async fn a_token_ends_with_its_time_with_a_rekey_and_with_its_user() {
     read(&api, &token_, "a")
         .await
         .is_problem(401, "api_key_invalid");
+}
+
+#[tokio::test]
+async fn a_rekey_while_a_token_is_made_leaves_none_and_one_entry_that_says_so() {
+    let api = Api::start_with(VaultLimits {
+        hash_threads: Some(1),
+        ..VaultLimits::default()
+    })
+    .await;
+    let mut user = api.org_with_keys("a").await;
+    let id = make(&api, &user, "n", "a.example", "sk_live").await;
+    let org_id = user.org_id.parse::<Uuid>().unwrap();
+    let body = json!({"ttlSeconds": HOUR, "credentials": [id]});
+    let mut told = Vec::new();
+    while !told.contains(&409) {
+        assert!(told.len() < RACES_MAX, "no rekey came between");
+        // The token waits for its password hash; the rekey needs none.
+        let (release, wait) = mpsc::channel::<()>();
+        let held = move |_: &mut _| {
+            let _ = wait.recv();
+        };
+        api.argon2.try_run(held).unwrap();
+        let asked = with_passphrase(api.post("/v1/tokens").key(&user), PASSPHRASE);
+        let asked = tokio::spawn(asked.json(&body).answer());
+        let new = generated_secret();
+        let rekey = api.post("/v1/keys/rekey").both(&user);
+        let rekey = rekey.header("X-New-User-Secret", &new).answer().await;
+        assert_eq!(rekey.status, 200, "{rekey:?}");
+        user.secret = new;
+        drop(release);
+        let made = asked.await.unwrap();
+        if made.status != 201 {
+            made.is_problem(409, "conflict");
+            assert_eq!(api.count("tokens"), 0);
+        }
+        told.push(made.status);
+        let entries = chain(&api, org_id.into()).await;
+        let entries = entries.iter().map(|link| &link.entry.event);
+        let entries = entries.filter(|event| event.action.as_str() == "token.create");
+        let outcomes: Vec<u16> = entries
+            .map(|event| match event.outcome.as_str() {
+                "ok" => 201,
+                "conflict" => 409,
+                other => panic!("{other}"),
+            })
+            .collect();
+        assert_eq!(outcomes, told);
+    }
+    // Nothing is in the way of the next one.
+    token(&api, &user, json!({"credentials": [id]})).await;
 }
 
 #[tokio::test]

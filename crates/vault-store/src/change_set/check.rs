@@ -115,6 +115,9 @@ fn change(change: &Change) -> Checked {
         Change::ApiKey(change) => tokens::api_key_change(change),
         Change::Recovery(change) => tokens::recovery_change(change),
         Change::ExpectOtherAdmin { .. } => Ok(ROW_BYTES),
+        Change::ExpectStanding(standing) => countable(standing.user_version)
+            .and_then(|()| countable(standing.key_version))
+            .map(|()| ROW_BYTES),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::shares::{a_value, commit};
 use super::{SharedStore, assert_conflict, assert_invalid, assert_too_large, sample};
-use crate::change_set::{ApiKeyChange, Change, TokenChange};
+use crate::change_set::{ApiKeyChange, Change, ChangeSet, Standing, TokenChange};
 use crate::error::conflict;
 use crate::ids::UtcMillis;
 use crate::limits::{SCOPE_BYTES_MAX, TOKEN_BOXES_BYTES_MAX};
@@ -192,4 +192,104 @@ pub async fn scopes_live_with_their_key(store: SharedStore) {
         [detail(1, None, None)],
         "nothing of the old key shines through"
     );
+}
+
+/// Who is given a token is who asked for it: each part is expected, and only for the user's own key.
+pub async fn a_standing_is_expected_as_it_was_read(store: SharedStore) {
+    a_value(&store).await;
+    commit(
+        &store,
+        Change::InsertApiKey(sample::api_key(5, Some((1, 1)))),
+    )
+    .await;
+    commit(
+        &store,
+        Change::InsertApiKey(sample::api_key(7, Some((1, 2)))),
+    )
+    .await;
+    let standing = Standing {
+        org_id: sample::org_id(1),
+        user_id: sample::user_id(1),
+        user_version: 1,
+        keys: None,
+        key_id: sample::key_id(5),
+        key_version: 1,
+    };
+    let expect = async |standing| store.commit(Change::ExpectStanding(standing).into()).await;
+    assert!(expect(standing).await.is_ok());
+    let keys = Change::InsertUserKeys {
+        keys: sample::user_keys(1, 1, 1, 1),
+        pairs: vec![sample::key_pair(1, 1, 1, 1)],
+    };
+    commit(&store, keys).await;
+    assert_conflict(expect(standing).await, conflict::USER_KEYS);
+    let standing = Standing {
+        keys: Some((1, 1)),
+        ..standing
+    };
+    assert!(expect(standing).await.is_ok());
+    for (other, what) in [
+        (
+            Standing {
+                user_version: 2,
+                ..standing
+            },
+            conflict::USER,
+        ),
+        (
+            Standing {
+                user_id: sample::user_id(9),
+                ..standing
+            },
+            conflict::USER,
+        ),
+        (
+            Standing {
+                keys: Some((2, 1)),
+                ..standing
+            },
+            conflict::USER_KEYS,
+        ),
+        (
+            Standing {
+                keys: Some((1, 2)),
+                ..standing
+            },
+            conflict::USER_KEYS,
+        ),
+        (
+            Standing {
+                key_version: 2,
+                ..standing
+            },
+            conflict::API_KEY,
+        ),
+        (
+            Standing {
+                key_id: sample::key_id(6),
+                ..standing
+            },
+            conflict::API_KEY,
+        ),
+        (
+            Standing {
+                key_id: sample::key_id(7),
+                ..standing
+            },
+            conflict::API_KEY,
+        ),
+    ] {
+        let insert = TokenChange::Insert(sample::token(1, 1, 8));
+        let set = ChangeSet::from(Change::ExpectStanding(other)).with(insert.into());
+        assert_conflict(store.commit(set).await, what);
+    }
+    assert_eq!(numbers(&store, 1, 1).await, []);
+    // It sees what comes before it.
+    let erase = Change::DeleteApiKey {
+        key_id: sample::key_id(5),
+        expected_version: 1,
+    };
+    let set = ChangeSet::from(erase).with(Change::ExpectStanding(standing));
+    assert_conflict(store.commit(set).await, conflict::API_KEY);
+    assert!(expect(standing).await.is_ok());
 }

@@ -3,7 +3,9 @@
 use std::collections::btree_map::{BTreeMap, Entry};
 
 use super::Tables;
-use crate::change_set::{Change, ChangeSet, Committed, Expect, NOT_A_CONTINUATION, PutValue};
+use crate::change_set::{
+    Change, ChangeSet, Committed, Expect, NOT_A_CONTINUATION, PutValue, Standing,
+};
 use crate::error::{StoreError, conflict};
 use crate::ids::{OrgId, RecordId, UserId};
 use crate::rows::{
@@ -88,12 +90,29 @@ impl Tables {
             Change::ExpectOtherAdmin { org_id, user_id } => {
                 self.expect_other_admin(*org_id, *user_id)
             }
+            Change::ExpectStanding(standing) => self.expect_standing(standing),
             Change::RemoveUser {
                 org_id,
                 user_id,
                 expected_version,
             } => self.remove_user(*org_id, *user_id, *expected_version),
         }
+    }
+
+    fn expect_standing(&self, standing: &Standing) -> Applied {
+        let (org_id, user_id) = (standing.org_id, standing.user_id);
+        let user = self.users.get(&(org_id, user_id)).map(|row| row.version);
+        require(user == Some(standing.user_version), conflict::USER)?;
+        let keys = self.user_keys.get(&(org_id, user_id));
+        let keys = keys.map(|keys| (keys.secret_version, keys.current_generation));
+        require(keys == standing.keys, conflict::USER_KEYS)?;
+        let key = self.api_keys.get(&standing.key_id);
+        let key = key.map(|key| (key.owner, key.version));
+        let owner = ApiKeyOwner::User { org_id, user_id };
+        require(
+            key == Some((owner, standing.key_version)),
+            conflict::API_KEY,
+        )
     }
 
     fn replace_org(&mut self, expected: u64, row: &OrgRow) -> Applied {

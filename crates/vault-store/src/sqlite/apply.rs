@@ -71,6 +71,7 @@ fn change(db: &Connection, change: &Change, committed: &mut Committed) -> Result
         Change::ExpectOtherAdmin { org_id, user_id } => {
             users::expect_other_admin(db, *org_id, *user_id)
         }
+        Change::ExpectStanding(standing) => users::expect_standing(db, standing),
         Change::RemoveUser {
             org_id,
             user_id,

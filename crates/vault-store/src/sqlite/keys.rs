@@ -65,6 +65,16 @@ pub(super) fn ring(
     Ok(Some(KeyRing { keys, pairs }))
 }
 
+/// Secret version and current generation.
+pub(super) fn state(
+    db: &Connection,
+    org_id: OrgId,
+    user_id: UserId,
+) -> Result<Option<(u32, u32)>, StoreError> {
+    let keys = query::one(db, KEYS, params![org_id, user_id], decode_keys)?;
+    Ok(keys.map(|keys| (keys.secret_version, keys.current_generation)))
+}
+
 pub(super) fn current_pair(
     db: &Connection,
     org_id: OrgId,

@@ -1,6 +1,7 @@
 //! Users in SQLite.
 
 mod remove;
+mod standing;
 
 use rusqlite::{Connection, params};
 
@@ -13,6 +14,7 @@ use crate::rows::UserRow;
 use crate::store::{Page, UserAndPublicKey};
 
 pub(super) use remove::{expect_other_admin, remove};
+pub(super) use standing::expect_standing;
 
 /// Columns that [`decode`] takes.
 pub(super) const WIDTH: usize = 9;

@@ -1,4 +1,8 @@
 //! Makes a token: proves that its maker can open what is granted, and boxes just those keys.
+//!
+//! Promise: the token, the boxes of the values that it opens and the entry of the call are one
+//! change set, which expects its maker as the call found them: a token exists only if its maker was
+//! told so, or did not wait.
 
 use std::time::Duration;
 
@@ -11,7 +15,10 @@ use hardened_crypto::user_secret::Kek;
 use secrecy::{SecretSlice, SecretString};
 use uuid::Uuid;
 use vault_store::rows::{FIRST_VERSION, TokenRow};
-use vault_store::{ChangeSet, CredentialRead, KeyId, StoreError, TokenChange, UtcMillis, conflict};
+use vault_store::{
+    Change, ChangeSet, CredentialRead, KeyId, Standing, StoreError, TokenChange, UtcMillis,
+    conflict,
+};
 
 use super::grant::place;
 use super::{ScopeTexts, TOKEN_TTL_MAX, TOKENS_PER_USER_MAX, Token, TokenBoxes, TokenScope};
@@ -52,14 +59,6 @@ struct GrantedKeys {
     credentials: Vec<KeyToGrant>,
 }
 
-/// What must not have changed while a token was made: a rekey, a disabling and a change of role
-/// end all tokens, also the one that is just being made.
-#[derive(PartialEq, Eq)]
-struct Standing {
-    user: u64,
-    keys: Option<(u32, u32)>,
-}
-
 impl Vault {
     /// Makes a token for the caller. Values, and credentials that are sealed to the caller's keys,
     /// need the user secret, others their passphrase.
@@ -78,13 +77,15 @@ impl Vault {
         let whose = access::member(caller)?;
         // A token may outlive the key it was made with.
         access::unlimited(caller)?;
+        // A rekey, a disabling, a change of role and the end of the API key end tokens, also the
+        // one that is just being made. What is judged below is what the commit expects.
+        let standing = self.standing(whose, caller).await?;
         self.judge_again(caller).await?;
         let expires = self.token_expiry(new.ttl)?;
         let scope = TokenScope::new(new.scope)?;
         if self.live_tokens(whose).await?.len() >= TOKENS_PER_USER_MAX {
             return Err(Invalid::TooManyTokens.into());
         }
-        let before = self.standing(whose).await?;
         let granted = self.credentials_to_grant(whose, scope.credentials());
         let granted = granted.await?;
         if passphrase.is_none() && !granted.iter().all(needs_user_secret) {
@@ -101,21 +102,14 @@ impl Vault {
                 _ => None,
             },
         };
-        let (row, text) = self.insert_token(whose, &scope, &keys, expires).await?;
-        let may_still = self.judge_again(caller).await.is_ok();
-        if !may_still || self.standing(whose).await? != before {
-            // Nobody has seen the token.
-            self.erase_token(&row).await?;
-            return Err(VaultError::Conflict);
-        }
-        if let Some((ring, kek)) = unlocked {
+        let mut changes = ChangeSet::from(Change::ExpectStanding(standing));
+        if let Some((ring, kek)) = &unlocked {
             // Nothing to do without prefixes.
-            self.prepare_values(whose, scope.kv(), &ring, &kek).await?;
+            let ready = self.prepared_values(whose, scope.kv(), ring, kek).await?;
+            ready.into_iter().for_each(|change| changes.push(change));
         }
-        Ok(MadeToken {
-            token: Token::read(&row)?,
-            text,
-        })
+        self.insert_token(whose, &scope, &keys, expires, changes)
+            .await
     }
 
     fn token_expiry(&self, ttl: Duration) -> Result<UtcMillis, VaultError> {
@@ -126,17 +120,20 @@ impl Vault {
         expires.map(UtcMillis).ok_or(Invalid::TokenLife.into())
     }
 
-    async fn standing(&self, whose: Member) -> Result<Standing, VaultError> {
+    async fn standing(&self, whose: Member, caller: &Principal) -> Result<Standing, VaultError> {
         let user = self.store.user(whose.org_id, whose.user_id).await?;
-        let user = user.ok_or(VaultError::Conflict)?;
+        let user = user.ok_or(VaultError::Forbidden)?;
         self.integrity.check(&user)?;
-        if user.disabled {
-            return Err(VaultError::Conflict);
-        }
+        let key = self.store.api_key(caller.key_id).await?;
+        let key = key.ok_or(VaultError::Forbidden)?.key;
         let keys = self.key_ring(whose).await?;
         Ok(Standing {
-            user: user.version,
+            org_id: whose.org_id,
+            user_id: whose.user_id,
+            user_version: user.version,
             keys: keys.map(|ring| ring.state()),
+            key_id: key.key_id,
+            key_version: key.version,
         })
     }
 
@@ -157,22 +154,26 @@ impl Vault {
         Ok(Some((ring, kek)))
     }
 
+    /// Commits a token with `changes`.
     async fn insert_token(
         &self,
         whose: Member,
         scope: &TokenScope,
         keys: &GrantedKeys,
         expires: UtcMillis,
-    ) -> Result<(TokenRow, SecretString), VaultError> {
+        changes: ChangeSet,
+    ) -> Result<MadeToken, VaultError> {
+        let sweep = TokenChange::SweepExpired {
+            now: self.clock.utc(),
+            limit: SWEPT_MAX,
+        };
+        let changes = changes.with(sweep.into());
         for _ in 0..KEY_ID_ATTEMPTS_MAX {
             let (row, text) = self.new_token(whose, scope, keys, expires)?;
-            let sweep = TokenChange::SweepExpired {
-                now: self.clock.utc(),
-                limit: SWEPT_MAX,
-            };
-            let changes = ChangeSet::from(sweep).with(TokenChange::Insert(row.clone()).into());
-            match self.commit(changes).await {
-                Ok(_) => return Ok((row, text)),
+            let token = Token::read(&row)?;
+            let insert = TokenChange::Insert(row);
+            match self.commit(changes.clone().with(insert.into())).await {
+                Ok(_) => return Ok(MadeToken { token, text }),
                 Err(StoreError::Conflict {
                     what: conflict::TOKEN,
                 }) => {}

@@ -18,13 +18,15 @@ use crate::vault::value_name::ValueName;
 const PREPARED_MAX: u32 = 100;
 
 impl Vault {
-    pub(super) async fn prepare_values(
+    /// The changes that store the boxes.
+    pub(super) async fn prepared_values(
         &self,
         whose: Member,
         prefixes: &[String],
         ring: &CheckedRing,
         kek: &Kek,
-    ) -> Result<(), VaultError> {
+    ) -> Result<Vec<Change>, VaultError> {
+        let mut ready = Vec::new();
         for prefix in prefixes {
             let list = ListValues {
                 org_id: whose.org_id,
@@ -35,40 +37,35 @@ impl Vault {
                 now: self.clock.utc(),
             };
             for row in self.store.values(list).await?.rows {
-                self.prepare(whose, &row.name, ring, kek).await?;
+                ready.extend(self.prepared(whose, &row.name, ring, kek).await?);
             }
         }
-        Ok(())
+        Ok(ready)
     }
 
-    /// What does not open now is told to whoever reads it.
-    async fn prepare(
+    /// `None` for what is ready, and for what does not open now: that is told to whoever reads it.
+    async fn prepared(
         &self,
         whose: Member,
         name: &str,
         ring: &CheckedRing,
         kek: &Kek,
-    ) -> Result<(), VaultError> {
+    ) -> Result<Option<Change>, VaultError> {
         let Ok(name) = ValueName::parse(name) else {
-            return Ok(());
+            return Ok(None);
         };
         let read = match self.readable(whose, &name, None).await {
             Ok(read) => read,
-            Err(VaultError::NotFound | VaultError::Tampered(_)) => return Ok(()),
+            Err(VaultError::NotFound | VaultError::Tampered(_)) => return Ok(None),
             Err(error) => return Err(error),
         };
         if read.account_box.is_some() {
-            return Ok(());
+            return Ok(None);
         }
-        let holder = Holder::owner(whose);
         // Others are served between two openings.
         tokio::task::yield_now().await;
-        if let Ok((_, Some(row))) = self.unwrap_and_box(holder, (&read).into(), ring, kek) {
-            // Kept for the next reader, and told to nobody: no use case answers for it.
-            if let Err(error) = self.store.commit(Change::PutAccountBox(row).into()).await {
-                tracing::debug!(%error, "an account box was not stored");
-            }
-        }
-        Ok(())
+        let opened = self.unwrap_and_box(Holder::owner(whose), (&read).into(), ring, kek);
+        let row = opened.ok().and_then(|(_, row)| row);
+        Ok(row.map(Change::PutAccountBox))
     }
 }
