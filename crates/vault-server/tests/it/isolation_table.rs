@@ -23,15 +23,31 @@ use crate::support::Answer;
 /// Differ from answer to answer.
 const PER_ANSWER: [&str; 2] = ["x-request-id", "date"];
 
+/// The path of a route, with a name of its own for each kind of share.
+fn path_of(row: &Row) -> String {
+    let share = match row.path {
+        path if path.starts_with("/v1/credentials") => "{useShareId}",
+        path if path.starts_with("/v1/files") => "{fileShareId}",
+        _ => "{shareId}",
+    };
+    row.path.replace("{shareId}", share)
+}
+
+/// What a caller knows who had something of the owner's once, for a route that asks for it.
+fn with_former(cast: &Cast, row: &Row, caller: &Caller) -> Option<Ids> {
+    let path = path_of(row);
+    let mut names = caller.former.keys();
+    if !names.any(|name| path.contains(&format!("{{{name}}}"))) {
+        return None;
+    }
+    let mut ids = cast.theirs.clone();
+    ids.extend(caller.former.clone());
+    Some(ids)
+}
+
 /// Calls a route with these ids in their places, and every secret of the caller.
 async fn call(cast: &Cast, row: &Row, caller: &Caller, ids: &Ids) -> Answer {
-    let mut path = row.path.to_owned();
-    if path.starts_with("/v1/credentials") {
-        path = path.replace("{shareId}", "{useShareId}");
-    }
-    if path.starts_with("/v1/files") {
-        path = path.replace("{shareId}", "{fileShareId}");
-    }
+    let mut path = path_of(row);
     for (name, value) in ids {
         path = path.replace(&format!("{{{name}}}"), value);
     }
@@ -118,8 +134,14 @@ fn expected(row: &Row, caller: &Caller) -> u16 {
     }
 }
 
-/// What is wrong with the answer to one call about what is there and its twin about what is not.
-fn judge(cast: &Cast, row: &Row, caller: &Caller, there: &Answer, absent: &Answer) -> Vec<String> {
+/// What is wrong with the answer to one call about `ids` and its twin about what never was.
+fn judge(
+    cast: &Cast,
+    row: &Row,
+    caller: &Caller,
+    (there, ids): (&Answer, &Ids),
+    absent: &Answer,
+) -> Vec<String> {
     let wanted = expected(row, caller);
     let mut wrong = Vec::new();
     let root_sees = caller.place == Place::Root && row.answers.root_sees;
@@ -127,7 +149,7 @@ fn judge(cast: &Cast, row: &Row, caller: &Caller, there: &Answer, absent: &Answe
     if there.status != wanted {
         wrong.push(format!("{} instead of {wanted}: {there:?}", there.status));
     }
-    let looks = (look(there, &cast.theirs), look(absent, &cast.absent));
+    let looks = (look(there, ids), look(absent, &cast.absent));
     if looks.0 != looks.1 && !root_sees && !is_known {
         wrong.push(format!("tells what is there: {looks:#?}"));
     }
@@ -160,7 +182,7 @@ fn judge(cast: &Cast, row: &Row, caller: &Caller, there: &Answer, absent: &Answe
     );
     let needles = secret.chain(foreign.filter(|_| is_outside));
     for name in needles {
-        if !root_sees && there.body.contains(&cast.theirs[name]) {
+        if !root_sees && there.body.contains(&ids[name]) {
             wrong.push(format!("shows {name}: {there:?}"));
         }
     }
@@ -171,22 +193,27 @@ fn judge(cast: &Cast, row: &Row, caller: &Caller, there: &Answer, absent: &Answe
 async fn nobody_reaches_what_is_anothers_or_learns_that_it_is_there() {
     let cast = Cast::assemble().await;
     let before = cast.seen().await;
-    let mut wrong = Vec::new();
+    let (mut wrong, mut had_something) = (Vec::new(), 0);
     for row in ROWS {
         for caller in &cast.callers {
-            let there = call(&cast, row, caller, &cast.theirs).await;
-            let absent = call(&cast, row, caller, &cast.absent_for(caller)).await;
-            for why in judge(&cast, row, caller, &there, &absent) {
-                let Row {
-                    method,
-                    path,
-                    query,
-                    ..
-                } = row;
-                wrong.push(format!("{method} {path}{query} by {}: {why}", caller.who));
+            let former = with_former(&cast, row, caller);
+            had_something += usize::from(former.is_some());
+            for ids in [Some(cast.theirs.clone()), former].into_iter().flatten() {
+                let there = call(&cast, row, caller, &ids).await;
+                let absent = call(&cast, row, caller, &cast.absent_for(caller)).await;
+                for why in judge(&cast, row, caller, (&there, &ids), &absent) {
+                    let Row {
+                        method,
+                        path,
+                        query,
+                        ..
+                    } = row;
+                    wrong.push(format!("{method} {path}{query} by {}: {why}", caller.who));
+                }
             }
         }
     }
+    assert_eq!(had_something, 20, "routes about what somebody had once");
     assert!(wrong.is_empty(), "{} cells: {wrong:#?}", wrong.len());
     assert_eq!(cast.seen().await, before, "something was changed");
 }

@@ -42,6 +42,8 @@ pub(crate) struct Caller {
     pub(crate) who: &'static str,
     pub(crate) place: Place,
     pub(crate) user: TestUser,
+    /// What this caller had once, by the names of parameters.
+    pub(crate) former: Ids,
 }
 
 pub(crate) struct Cast {
@@ -83,19 +85,14 @@ impl Cast {
         api.generate(&outsider).await;
         let mut theirs = furnish(&api, &owner, &recipient).await;
         let lapse = json!("2027-01-15T08:00:01Z");
-        for (user, expires) in [(&revoked, Value::Null), (&expired, lapse)] {
-            let share = give(&api, &owner, user, expires).await;
-            let read = api.get(&format!("/v1/kv/shared/{share}")).both(user);
-            assert_eq!(read.answer().await.status, 200, "while it lasts");
-            if user.user_id == revoked.user_id {
-                let end = api.delete(&format!("/v1/kv/{THEIR_NAME}/shares/{share}"));
-                assert_eq!(end.both(&owner).answer().await.status, 204);
-            }
-        }
+        let once = share_all(&api, &owner, &revoked, &theirs, Value::Null).await;
+        end_all(&api, &owner, &theirs, &once).await;
+        let lapsed = share_all(&api, &owner, &expired, &theirs, lapse).await;
         let entrusted = entrust(&api, &owner, &untrusted).await;
         assert_eq!(entrusted.status, 201, "{entrusted:?}");
         let held = api.get(&format!("/v1/recovery/owners/{}", owner.user_id));
         assert_eq!(held.key(&untrusted).answer().await.status, 200);
+        let staged = BTreeMap::from([("restoreId", stage(&api, &owner, &untrusted).await)]);
         let path = format!("/v1/recovery/trustees/{}", untrusted.user_id);
         let end = api.delete(&path).key(&owner).answer().await;
         assert_eq!(end.status, 204, "{end:?}");
@@ -122,6 +119,8 @@ impl Cast {
             key: String::new(),
             ..owner.clone()
         };
+        let [revoked_id, expired_id, untrusted_id] =
+            [&revoked, &expired, &untrusted].map(|user| user.user_id.clone());
         let cast = [
             ("another user", Place::Colleague, colleague),
             ("the recipient after the end", Place::Colleague, revoked),
@@ -144,7 +143,20 @@ impl Cast {
                 scoped,
             ),
         ];
-        let callers = cast.map(|(who, place, user)| Caller { who, place, user });
+        let callers = cast.map(|(who, place, user)| {
+            let former = [
+                (&revoked_id, &once),
+                (&expired_id, &lapsed),
+                (&untrusted_id, &staged),
+            ];
+            let former = former.into_iter().find(|(id, _)| **id == user.user_id);
+            Caller {
+                who,
+                place,
+                former: former.map(|(_, ids)| ids.clone()).unwrap_or_default(),
+                user,
+            }
+        });
         let absent = theirs.keys().map(|name| {
             let value = match *name {
                 "key" => ABSENT_NAME.to_owned(),
@@ -218,7 +230,7 @@ async fn furnish(api: &Api, owner: &TestUser, recipient: &TestUser) -> Ids {
         let call = api.put(&format!("/v1/kv/{THEIR_NAME}")).key(owner);
         assert!(call.json(&body).answer().await.status < 300);
     }
-    let share = give(api, owner, recipient, Value::Null).await;
+    let share = give(api, owner, &of_value(), recipient, &Value::Null).await;
     let body = json!({"name": "p", "hostPattern": "b.example.com", "value": "sk_live"});
     let made = send(api, owner, ("POST", ""), PASSPHRASE, &body).await;
     assert_eq!(made.status, 201, "{made:?}");
@@ -231,35 +243,26 @@ async fn furnish(api: &Api, owner: &TestUser, recipient: &TestUser) -> Ids {
         .await;
     assert_eq!(made.status, 201, "{made:?}");
     let credential = text(&made.json(), "credentialId");
-    let body = json!({"recipientUserId": recipient.user_id, "permission": "use"});
-    let call = api.post(&format!("/v1/credentials/{credential}/shares"));
-    let used = call.both(owner).json(&body).answer().await;
-    assert_eq!(used.status, 201, "{used:?}");
+    let path = format!("/v1/credentials/{credential}/shares");
+    let used = give(api, owner, &path, recipient, &Value::Null).await;
     let trusted = entrust(api, owner, recipient).await;
     assert_eq!(trusted.status, 201, "{trusted:?}");
-    let call = api.post(&format!("/v1/recovery/restore/{}", owner.user_id));
-    let halves = json!({
-        "encryptedPrivateKeyEccB64": "AA==", "encryptedPrivateKeyKyberB64": "AA==",
-    });
-    let staged = call.key(recipient).json(&halves).answer().await;
-    assert_eq!(staged.status, 201, "{staged:?}");
+    let staged = stage(api, owner, recipient).await;
     let body = json!({
         "fileName": "f", "contentB64": base64(b"content"), "contentType": "text/plain",
     });
     let stored = api.post("/v1/files").both(owner).json(&body).answer().await;
     assert_eq!(stored.status, 201, "{stored:?}");
     let file = text(&stored.json(), "fileId");
-    let body = json!({"recipientUserId": recipient.user_id, "permission": "read"});
-    let call = api.post(&format!("/v1/files/{file}/shares"));
-    let given = call.both(owner).json(&body).answer().await;
-    assert_eq!(given.status, 201, "{given:?}");
+    let path = format!("/v1/files/{file}/shares");
+    let given = give(api, owner, &path, recipient, &Value::Null).await;
     BTreeMap::from([
-        ("fileShareId", text(&given.json(), "shareId")),
+        ("fileShareId", given),
         ("fileId", file),
-        ("useShareId", text(&used.json(), "shareId")),
+        ("useShareId", used),
         ("trusteeUserId", recipient.user_id.clone()),
         ("ownerUserId", owner.user_id.clone()),
-        ("restoreId", text(&staged.json(), "restoreId")),
+        ("restoreId", staged),
         ("key", THEIR_NAME.to_owned()),
         ("shareId", share),
         ("credentialId", credential),
@@ -289,15 +292,78 @@ async fn entrust(api: &Api, owner: &TestUser, trustee: &TestUser) -> Answer {
     api.put(&path).key(owner).json(&body).answer().await
 }
 
-async fn give(api: &Api, owner: &TestUser, to: &TestUser, expires: Value) -> String {
+/// Stages a restore that opens nothing; its id.
+async fn stage(api: &Api, owner: &TestUser, trustee: &TestUser) -> String {
+    let call = api.post(&format!("/v1/recovery/restore/{}", owner.user_id));
+    let halves = json!({
+        "encryptedPrivateKeyEccB64": "AA==", "encryptedPrivateKeyKyberB64": "AA==",
+    });
+    let staged = call.key(trustee).json(&halves).answer().await;
+    assert_eq!(staged.status, 201, "{staged:?}");
+    text(&staged.json(), "restoreId")
+}
+
+fn of_value() -> String {
+    format!("/v1/kv/{THEIR_NAME}/shares")
+}
+
+/// Where shares of everything are made, each with the parameter that its id is called by.
+fn share_paths(theirs: &Ids) -> [(&'static str, String); 3] {
+    [
+        ("shareId", of_value()),
+        (
+            "fileShareId",
+            format!("/v1/files/{}/shares", theirs["fileId"]),
+        ),
+        (
+            "useShareId",
+            format!("/v1/credentials/{}/shares", theirs["credentialId"]),
+        ),
+    ]
+}
+
+/// Shares everything with a user, who can use it; the ids of the shares.
+async fn share_all(
+    api: &Api,
+    owner: &TestUser,
+    to: &TestUser,
+    theirs: &Ids,
+    expires: Value,
+) -> Ids {
+    let mut ids = Ids::new();
+    for (name, path) in share_paths(theirs) {
+        ids.insert(name, give(api, owner, &path, to, &expires).await);
+    }
+    for path in [
+        format!("/v1/kv/shared/{}", ids["shareId"]),
+        format!("/v1/files/shared/{}", ids["fileShareId"]),
+    ] {
+        let read = api.get(&path).both(to).answer().await;
+        assert_eq!(read.status, 200, "while it lasts: {read:?}");
+    }
+    let listed = api.get("/v1/credentials/shared").both(to).answer().await;
+    assert!(listed.body.contains(&ids["useShareId"]), "{listed:?}");
+    ids
+}
+
+async fn end_all(api: &Api, owner: &TestUser, theirs: &Ids, ids: &Ids) {
+    for (name, path) in share_paths(theirs) {
+        let end = api.delete(&format!("{path}/{}", ids[name])).both(owner);
+        assert_eq!(end.answer().await.status, 204, "{path}");
+    }
+}
+
+/// Makes a share of what this path belongs to; its id.
+async fn give(api: &Api, owner: &TestUser, path: &str, to: &TestUser, expires: &Value) -> String {
+    let is_used = path.starts_with("/v1/credentials");
     let mut body = json!({
-        "recipientUserId": to.user_id, "permission": "read", "alias": "the alias",
+        "recipientUserId": to.user_id, "permission": if is_used { "use" } else { "read" },
+        "alias": "the alias",
     });
     if !expires.is_null() {
-        body["expiresUtc"] = expires;
+        body["expiresUtc"] = expires.clone();
     }
-    let call = api.post(&format!("/v1/kv/{THEIR_NAME}/shares")).both(owner);
-    let made = call.json(&body).answer().await;
+    let made = api.post(path).both(owner).json(&body).answer().await;
     assert_eq!(made.status, 201, "{made:?}");
     text(&made.json(), "shareId")
 }
