@@ -86,6 +86,12 @@ impl QueryParameter {
         text.extend_from_slice(value);
     }
 
+    /// Whether a query has this parameter, however its name is spelt. `;` separates as well: some
+    /// servers read it so.
+    pub fn stands_in(&self, query: &str) -> bool {
+        query.split(['&', ';']).any(|piece| self.names(piece))
+    }
+
     /// Whether a piece of a query is this parameter, however its name is spelt.
     fn names(&self, piece: &str) -> bool {
         let name = piece.split('=').next().unwrap_or_default();

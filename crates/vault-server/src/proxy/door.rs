@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use credential_injector::{
-    Outbound, OutboundRequest, Target, leaks_own_key, remove_header, strip_response,
+    Outbound, OutboundRequest, QueryParameter, Target, leaks_own_key, remove_header, strip_response,
 };
 use http::header::{CONNECTION, HeaderName, HeaderValue};
 use http::{Response, StatusCode, Version};
@@ -70,10 +70,10 @@ impl Door {
     ) -> Result<Response<Body>, Problem> {
         let limits = &self.setup.limits;
         let (caller, org_id) = caller(&request)?;
-        refuse_overrides(&caller, request.headers())?;
         let upgrade = Upgrade::take(&mut request)?;
         refuse_oversize(&request, limits)?;
         let target = read_target(&request, &self.setup.schemes)?;
+        refuse_overrides(&caller, request.headers(), &target)?;
         if let Some(account) = &account {
             account.goes_to(&target);
         }
@@ -200,22 +200,42 @@ fn caller(request: &Request) -> Result<(Principal, OrgId), Problem> {
     })
 }
 
-/// Headers by which some upstreams take another method or path than those of the request line.
-const OVERRIDES: [HeaderName; 5] = [
+/// Headers by which some upstreams take another method or path than those of the request line, or
+/// a second path beside it (RFC 4918, section 10.3).
+const OVERRIDES: [HeaderName; 8] = [
+    HeaderName::from_static("destination"),
+    HeaderName::from_static("x-amz-copy-source"),
     HeaderName::from_static("x-http-method"),
     HeaderName::from_static("x-http-method-override"),
     HeaderName::from_static("x-method-override"),
+    HeaderName::from_static("x-ms-copy-source"),
     HeaderName::from_static("x-original-url"),
     HeaderName::from_static("x-rewrite-url"),
 ];
 
+/// Parameters by which some frameworks take another method. PHP reads the second as the first.
+const METHOD_PARAMETERS: [&str; 2] = ["_method", ".method"];
+
 /// Keeps a key or token that is confined from reaching past what was judged.
-fn refuse_overrides(caller: &Principal, headers: &http::HeaderMap) -> Result<(), Problem> {
+fn refuse_overrides(
+    caller: &Principal,
+    headers: &http::HeaderMap,
+    target: &Target,
+) -> Result<(), Problem> {
     let confined = caller.scope.is_some() || caller.grant.is_some();
-    if confined && OVERRIDES.iter().any(|name| headers.contains_key(name)) {
+    let by_header = || OVERRIDES.iter().any(|name| headers.contains_key(name));
+    if confined && (by_header() || takes_method_from_query(target)) {
         return Err(VaultError::OutOfScope.into());
     }
     Ok(())
+}
+
+fn takes_method_from_query(target: &Target) -> bool {
+    let Some((_, query)) = target.path_and_query().split_once('?') else {
+        return false;
+    };
+    let stands_there = |name| QueryParameter::parse(name).is_ok_and(|it| it.stands_in(query));
+    METHOD_PARAMETERS.into_iter().any(stands_there)
 }
 
 /// Refuses to send our own keys and secrets along where nothing strips them. What they are part of

@@ -131,11 +131,35 @@ async fn sdks_send_the_token_as_their_key_and_the_upstream_sees_the_credential_a
         }
     }
     // Some upstreams would take another method or path than the one that was judged.
-    for name in ["X-HTTP-Method-Override", "X-Original-URL", "X-Rewrite-URL"] {
+    for name in [
+        "X-HTTP-Method-Override",
+        "X-Original-URL",
+        "X-Rewrite-URL",
+        "Destination",
+        "X-Amz-Copy-Source",
+        "X-Ms-Copy-Source",
+    ] {
         let call = scene.api.post(&scene.to("/v1/charges")).bearer_auth(&token);
         let refused = call.header(name, "DELETE").answer().await;
         is_ours(&refused, 403, "out_of_scope");
         assert!(scene.seen().is_empty(), "{name}");
+    }
+    for query in [
+        "_method=DELETE",
+        "a=1&%5fmethod=PUT",
+        "a;_method",
+        ".method=PUT",
+    ] {
+        let refused = scene
+            .raw(&token, "POST", &scene.to(&format!("/v1/x?{query}")))
+            .await;
+        is_ours(&refused, 403, "out_of_scope");
+        assert!(scene.seen().is_empty(), "{query}");
+    }
+    for innocent in ["/_method", "/?method=1&a_method=2", "/?a=_method"] {
+        let sent = scene.raw(&token, "POST", &scene.to(innocent)).await;
+        assert_eq!(sent.status, 200, "{innocent}: {sent:?}");
+        assert_eq!(scene.seen().len(), 1);
     }
     // The explicit door takes it as well.
     let url = scene.upstream.url("/v1/a");
