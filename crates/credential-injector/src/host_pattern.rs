@@ -13,7 +13,7 @@
 use std::fmt;
 
 use crate::host::parse_host_port;
-use crate::{DnsName, Host, HostPatternError, Target};
+use crate::{DnsName, Host, HostPatternError, Scheme, Target};
 
 /// The longest pattern text in bytes.
 pub const HOST_PATTERN_BYTES_MAX: usize = 320;
@@ -129,6 +129,26 @@ impl HostPattern {
     /// Whether a target belongs to the pattern.
     pub fn matches_target(&self, target: &Target) -> bool {
         self.matches(target.host(), target.port())
+    }
+
+    /// Whether a credential with this pattern may travel to a target: one that belongs to it, over
+    /// TLS. In the clear only where the pattern pins a port that is not the one of HTTPS: who
+    /// wrote that port down meant the service there, and not whatever listens on the host.
+    pub fn lets_credentials_go_to(&self, target: &Target) -> bool {
+        let permitted = match target.scheme() {
+            Scheme::Https => true,
+            Scheme::Http => self
+                .port()
+                .is_some_and(|pinned| pinned != Scheme::Https.default_port()),
+        };
+        permitted && self.matches_target(target)
+    }
+
+    fn port(&self) -> Option<u16> {
+        match self.0 {
+            Kind::Exact { port, .. } | Kind::Below { port, .. } => port,
+            Kind::Contains { .. } => None,
+        }
     }
 
     /// Whether every host and port of this pattern belongs to `wider` too.

@@ -186,7 +186,8 @@ impl Outbound {
     ///
     /// # Errors
     ///
-    /// [`InjectError::OffOrigin`] if `pattern` does not match the target; otherwise
+    /// [`InjectError::OffOrigin`] if `pattern` does not match the target, or does not let
+    /// credentials go there in the clear; otherwise
     /// [`InjectError`] if the secret cannot stand in a header.
     pub fn with_credential(
         target: Target,
@@ -194,7 +195,7 @@ impl Outbound {
         injection: &Injection,
         secret: &SecretSlice<u8>,
     ) -> Result<Self, InjectError> {
-        if !pattern.matches_target(&target) {
+        if !pattern.lets_credentials_go_to(&target) {
             return Err(InjectError::OffOrigin);
         }
         let value = injection.template.render(secret)?;

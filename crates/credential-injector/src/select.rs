@@ -17,8 +17,8 @@ pub enum Selection<Id> {
     Ambiguous(Vec<Id>),
 }
 
-/// Picks the candidate whose pattern matches `target` most narrowly, see
-/// [`crate::Specificity`].
+/// Picks the candidate whose pattern lets a credential go to `target` most narrowly, see
+/// [`HostPattern::lets_credentials_go_to`] and [`crate::Specificity`].
 ///
 /// The list of an ambiguous answer is as long as the candidates at most; the caller bounds
 /// how many it loads.
@@ -29,7 +29,7 @@ pub fn select<'a, Id>(
     let mut narrowest = None;
     let mut ids = Vec::new();
     for (id, pattern) in candidates {
-        if !pattern.matches_target(target) {
+        if !pattern.lets_credentials_go_to(target) {
             continue;
         }
         let specificity = Some(pattern.specificity());

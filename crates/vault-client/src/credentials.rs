@@ -40,6 +40,8 @@ pub struct NewCredential<'a> {
     pub query_parameter: Option<&'a str>,
     /// What it is filled into, if not the default.
     pub template: Option<&'a str>,
+    /// What happens to an answer that repeats it: `redact`, `refuse` or `off`, if not the first.
+    pub echo: Option<&'a str>,
     /// When it ends, RFC 3339 with an offset.
     pub expires_utc: Option<&'a str>,
 }
@@ -56,6 +58,8 @@ struct NewBody<'a> {
     query_parameter: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     template: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    echo: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     expires_utc: Option<&'a str>,
 }
@@ -83,6 +87,8 @@ pub struct Credential {
     pub query_parameter: Option<String>,
     /// What it is filled into.
     pub template: String,
+    /// What happens to an answer that repeats it: `redact`, `refuse` or `off`.
+    pub echo: String,
     /// The version in use.
     pub version: u64,
     /// When it ends.
@@ -120,6 +126,7 @@ impl Client {
             header: new.header,
             query_parameter: new.query_parameter,
             template: new.template,
+            echo: new.echo,
             expires_utc: new.expires_utc,
         };
         let request = with_body(self.request(Method::POST, "/v1/credentials"), &body)?;

@@ -10,7 +10,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use credential_injector::egress::{AddressPolicy, EgressConnector, EgressError};
-use credential_injector::{Host, HostPattern, Injection, Outbound, SubstringPatterns, Target};
+use credential_injector::{
+    Host, HostPattern, Injection, Outbound, SchemePolicy, Selection, SubstringPatterns, Target,
+    select,
+};
 
 use crate::support::{ScriptedResolver, parse_https, pattern};
 
@@ -393,6 +396,45 @@ fn no_row_matches_a_pattern_of_the_name_it_imitates() {
                 assert_eq!(injected.is_ok(), belongs, "{text} on {:?}", row.text);
             }
         }
+    }
+}
+
+/// Targets on a host that may be spoken to in the clear: pattern, target, whether a credential goes.
+const IN_THE_CLEAR: [(&str, &str, bool); 14] = [
+    ("legacy.example", "https://legacy.example/", true),
+    ("legacy.example", "https://legacy.example:8081/", true),
+    ("legacy.example", "http://legacy.example/", false),
+    ("legacy.example", "HTTP://legacy.example:8081/", false),
+    ("legacy.example", "http://legacy.example:443/", false),
+    ("legacy.example:443", "http://legacy.example:443/", false),
+    ("legacy.example:443", "https://legacy.example/", true),
+    ("legacy.example:8081", "http://legacy.example:8081/", true),
+    ("legacy.example:8081", "http://legacy.example/", false),
+    ("legacy.example:80", "http://legacy.example/", true),
+    ("*.legacy.example", "http://a.legacy.example/", false),
+    ("*.legacy.example:80", "http://a.legacy.example/", true),
+    (
+        "*.legacy.example:443",
+        "http://a.legacy.example:443/",
+        false,
+    ),
+    ("contains:legacy", "http://legacy.example:8081/", false),
+];
+
+#[test]
+fn in_the_clear_a_credential_goes_only_to_a_pinned_port_that_is_not_of_https() {
+    let secret = b"secret".to_vec().into();
+    let policy = ["legacy.example", "*.legacy.example"].map(pattern);
+    let policy = policy
+        .into_iter()
+        .fold(SchemePolicy::https_only(), |all, one| all.permit_http(one));
+    for (text, url, goes) in IN_THE_CLEAR {
+        let own = HostPattern::parse_with(text, SubstringPatterns::AllowedByOperator).unwrap();
+        let target = Target::parse(url, &policy).unwrap();
+        let found = select([(0, &own)], &target);
+        assert_eq!(found == Selection::One(0), goes, "{text} on {url}");
+        let injected = Outbound::with_credential(target, &own, &Injection::bearer(), &secret);
+        assert_eq!(injected.is_ok(), goes, "{text} on {url}");
     }
 }
 

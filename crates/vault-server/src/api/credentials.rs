@@ -11,6 +11,7 @@ pub use make::CreateCredentialDocument;
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use credential_injector::EchoScrub;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -86,6 +87,39 @@ impl From<ProtectionDocument> for CredentialProtection {
     }
 }
 
+/// What happens to an upstream's answer that repeats the value.
+#[derive(Debug, Clone, Copy, Default, Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum EchoDocument {
+    /// The value is overwritten.
+    #[default]
+    Redact,
+    /// The answer is refused, or broken off where the value begins.
+    Refuse,
+    /// It passes as it came.
+    Off,
+}
+
+impl From<EchoScrub> for EchoDocument {
+    fn from(echo: EchoScrub) -> Self {
+        match echo {
+            EchoScrub::Redact => Self::Redact,
+            EchoScrub::Refuse => Self::Refuse,
+            EchoScrub::Off => Self::Off,
+        }
+    }
+}
+
+impl From<EchoDocument> for EchoScrub {
+    fn from(document: EchoDocument) -> Self {
+        match document {
+            EchoDocument::Redact => Self::Redact,
+            EchoDocument::Refuse => Self::Refuse,
+            EchoDocument::Off => Self::Off,
+        }
+    }
+}
+
 /// A credential without its value.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -112,6 +146,8 @@ pub struct CredentialDocument {
     query_parameter: Option<String>,
     /// What its value is filled into.
     template: String,
+    /// What happens to an upstream's answer that repeats its value.
+    echo: EchoDocument,
     /// The version in use.
     version: u64,
     /// When it was made.
@@ -140,6 +176,7 @@ impl From<Credential> for CredentialDocument {
             share_id: credential.share_id.map(Into::into),
             host_pattern: credential.host_pattern,
             template: credential.template,
+            echo: credential.echo.into(),
             version: credential.version,
             created_utc: Utc(credential.created),
             updated_utc: Utc(credential.updated),

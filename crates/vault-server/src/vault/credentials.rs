@@ -11,6 +11,7 @@
 //! Not here: giving a credential to a colleague to use (`shares`).
 
 mod change;
+mod echo;
 mod explain;
 mod granted;
 mod make;
@@ -28,6 +29,7 @@ pub use place::InjectionPlace;
 pub use sealing::{CredentialProtection, CredentialSecret};
 pub(super) use to_grant::{KeyToGrant, needs_user_secret};
 
+use credential_injector::EchoScrub;
 use hardened_crypto::credential::{CredentialContext, CredentialPlace};
 use vault_store::rows::{CredentialRow, CredentialVersionRow};
 use vault_store::{CredentialRead, Page, RecordId, ShareId, UserId, UtcMillis};
@@ -59,6 +61,8 @@ pub struct Credential {
     pub slot: String,
     /// What its value is filled into.
     pub template: String,
+    /// What happens to an answer that repeats its value.
+    pub echo: EchoScrub,
     /// The version in use.
     pub version: u64,
     /// When it was made.
@@ -69,9 +73,12 @@ pub struct Credential {
     pub expires: Option<UtcMillis>,
 }
 
-impl From<CredentialRow> for Credential {
-    fn from(row: CredentialRow) -> Self {
-        Self {
+impl TryFrom<CredentialRow> for Credential {
+    type Error = VaultError;
+
+    fn try_from(row: CredentialRow) -> Result<Self, VaultError> {
+        Ok(Self {
+            echo: echo::of(&row)?,
             credential_id: row.credential_id,
             owner: row.owner,
             share_id: None,
@@ -84,7 +91,7 @@ impl From<CredentialRow> for Credential {
             created: row.created,
             updated: row.updated,
             expires: row.expires,
-        }
+        })
     }
 }
 
@@ -107,10 +114,8 @@ impl Vault {
         for row in &rows {
             self.integrity.check(row)?;
         }
-        Ok(Page {
-            rows: rows.into_iter().map(Into::into).collect(),
-            more,
-        })
+        let rows: Result<_, _> = rows.into_iter().map(Credential::try_from).collect();
+        Ok(Page { rows: rows?, more })
     }
 
     /// One credential of the caller, an expired one too.
@@ -123,9 +128,7 @@ impl Vault {
         credential_id: RecordId,
     ) -> Result<Credential, VaultError> {
         let owner = access::member(caller)?;
-        self.credential_row(owner, credential_id)
-            .await
-            .map(Into::into)
+        self.credential_row(owner, credential_id).await?.try_into()
     }
 
     pub(super) async fn credential_row(
@@ -138,6 +141,7 @@ impl Vault {
             .credential(owner.org_id, owner.user_id, credential_id);
         let row = found.await?.ok_or(VaultError::NotFound)?;
         self.integrity.check(&row)?;
+        echo::of(&row)?;
         Ok(row)
     }
 
@@ -165,6 +169,7 @@ impl Vault {
         let (row, sealed) = (&read.credential, &read.version);
         self.integrity.check(row)?;
         self.integrity.check(sealed)?;
+        echo::of(row)?;
         let wanted = version.unwrap_or(row.current_version);
         if (sealed.credential_id, sealed.credential_version) != (row.credential_id, wanted) {
             return Err(VaultError::Tampered("credential_versions"));

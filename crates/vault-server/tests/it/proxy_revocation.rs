@@ -230,7 +230,8 @@ async fn a_tunnel_outlives_its_token_and_no_other_is_opened() {
         let _ = tokio::io::copy(&mut reading, &mut writing).await;
     })
     .await;
-    let id = make(&scene.api, &scene.alice, "socket", "127.0.0.1", "sk_socket").await;
+    let place = upstream.address.to_string();
+    let id = make(&scene.api, &scene.alice, "socket", &place, "sk_socket").await;
     let scope = json!({"credentials": [id]});
     let (token, token_id) = api_tokens::token(&scene.api, &scene.alice, scope).await;
     let handshake = format!(

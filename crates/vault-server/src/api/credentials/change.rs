@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer};
 use utoipa::ToSchema;
 
 use super::make::SecretText;
-use super::{CREDENTIAL_BODY_BYTES_MAX, CredentialDocument, slot};
+use super::{CREDENTIAL_BODY_BYTES_MAX, CredentialDocument, EchoDocument, slot};
 use crate::api::input::{IdInPath, NoParameters, Parameters, json};
 use crate::api::{ApiState, read_json, read_json_of, utc};
 use crate::problem::Problem;
@@ -134,6 +134,9 @@ pub struct PatchCredentialDocument {
     /// What its value is filled into. Needs the secret.
     #[serde(default)]
     template: Option<String>,
+    /// What happens to an upstream's answer that repeats its value.
+    #[serde(default)]
+    echo: Option<EchoDocument>,
     /// Unusable from then on; null removes the expiry.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>, format = DateTime)]
@@ -145,9 +148,9 @@ fn present<'de, D: Deserializer<'de>>(input: D) -> Result<Option<Option<String>>
     Option::deserialize(input).map(Some)
 }
 
-/// Changes name, expiry, host pattern, header or query parameter, or template.
+/// Changes name, expiry, the treatment of echoes, host pattern, header or query parameter, or template.
 ///
-/// The last ones are sealed with the value: changing them makes a new version and needs the
+/// From the host pattern on they are sealed with the value: changing them makes a new version and needs the
 /// passphrase, or the user secret where the credential is sealed to keys.
 #[utoipa::path(
     patch, path = "/v1/credentials/{credentialId}", operation_id = "patchCredential", tag = "credentials",
@@ -193,6 +196,7 @@ pub(super) async fn patch(
     let patch = CredentialPatch {
         name: document.name.as_deref(),
         expires,
+        echo: document.echo.map(Into::into),
         place: PlaceChange {
             host_pattern: document.host_pattern.as_deref(),
             slot: slot.as_deref(),

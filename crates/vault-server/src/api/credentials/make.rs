@@ -11,7 +11,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use zeroize::Zeroize;
 
-use super::{CREDENTIAL_BODY_BYTES_MAX, CredentialDocument, slot};
+use super::{CREDENTIAL_BODY_BYTES_MAX, CredentialDocument, EchoDocument, slot};
 use crate::api::input::{NoParameters, Parameters, SecretBody, json};
 use crate::api::{ApiState, read_json_of, utc};
 use crate::problem::Problem;
@@ -49,6 +49,9 @@ pub struct CreateCredentialDocument<'a> {
     /// for a query parameter.
     #[serde(default)]
     template: Option<String>,
+    /// What happens to an upstream's answer that repeats the value; `redact` by default.
+    #[serde(default)]
+    echo: Option<EchoDocument>,
     /// Unusable from then on: RFC 3339 with an offset, in the future.
     #[serde(default)]
     #[schema(value_type = Option<String>, format = DateTime)]
@@ -121,6 +124,7 @@ pub(super) async fn create(
         name: &document.name,
         place: &place,
         value: document.value.as_bytes(),
+        echo: document.echo.unwrap_or_default().into(),
         expires: expires.transpose()?,
     };
     let making = state.vault.make_credential(&caller, new, secret.as_ref());

@@ -1,9 +1,11 @@
 //! Changes a credential: its value, its place, its name, its expiry, the version in use.
 
+use credential_injector::EchoScrub;
 use hardened_crypto::credential::CredentialValue;
 use vault_store::rows::{CredentialRow, CredentialVersionRow};
 use vault_store::{CredentialChange, CredentialRead, RecordId, UtcMillis};
 
+use super::echo;
 use super::place::check_value;
 use super::sealing::{Opener, Sealer};
 use super::{Credential, CredentialProtection, CredentialSecret, InjectionPlace};
@@ -23,6 +25,8 @@ pub struct CredentialPatch<'a> {
     pub name: Option<&'a str>,
     /// The expiry; the inner `None` removes it.
     pub expires: Option<Option<UtcMillis>>,
+    /// What happens to an answer that repeats the value.
+    pub echo: Option<EchoScrub>,
     /// The place. Needs the secret that opens the value.
     pub place: PlaceChange<'a>,
 }
@@ -116,7 +120,7 @@ impl Vault {
         self.turns.retry((owner, credential_id), attempt).await
     }
 
-    /// Changes name, expiry and place. A changed place seals the value anew.
+    /// Changes name, expiry, the treatment of echoes and place. A changed place seals the value anew.
     ///
     /// # Errors
     /// As [`Vault::replace_credential_value`]; `PassphraseMissing` or `UserSecretMissing` for a
@@ -253,7 +257,7 @@ impl Vault {
             versions_kept: self.limits.versions_kept,
         };
         self.commit(change).await?;
-        Ok(next.into())
+        next.try_into()
     }
 
     async fn try_patch(
@@ -301,11 +305,12 @@ impl Vault {
         Ok(())
     }
 
-    /// The next row, with name and expiry of the patch.
+    /// The next row, with what the patch says beside the place.
     fn patched(&self, row: CredentialRow, patch: CredentialPatch<'_>) -> CredentialRow {
         CredentialRow {
             name: patch.name.map_or(row.name, ToOwned::to_owned),
             expires: patch.expires.unwrap_or(row.expires),
+            echo: patch.echo.map_or(row.echo, echo::to_number),
             updated: self.clock.utc(),
             version: row.version + 1,
             ..row
@@ -319,7 +324,7 @@ impl Vault {
             row: next.clone(),
         };
         self.commit(change).await?;
-        Ok(next.into())
+        next.try_into()
     }
 }
 

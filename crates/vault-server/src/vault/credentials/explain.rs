@@ -35,7 +35,8 @@ impl Vault {
         let reader = access::member(caller)?;
         let found = self.matching(reader, target, protection).await?;
         let selection = choose(found.iter().map(Match::candidate), target);
-        let matching: Vec<_> = found.into_iter().map(Credential::from).collect();
+        let matching: Result<Vec<_>, _> = found.into_iter().map(Credential::try_from).collect();
+        let matching = matching?;
         let chosen = match &selection {
             Selection::One(id) => matching
                 .iter()
@@ -51,12 +52,14 @@ impl Vault {
     }
 }
 
-impl From<Match> for Credential {
-    fn from(found: Match) -> Self {
+impl TryFrom<Match> for Credential {
+    type Error = VaultError;
+
+    fn try_from(found: Match) -> Result<Self, VaultError> {
         let share_id = found.share.map(|share| share.share_id);
-        Self {
+        Ok(Self {
             share_id,
-            ..found.credential.into()
-        }
+            ..found.credential.try_into()?
+        })
     }
 }

@@ -115,7 +115,7 @@ impl Vault {
 
     fn fits(&self, found: &KnownCredential, target: &Target) -> bool {
         let pattern = found.place.pattern();
-        self.permits(pattern) && pattern.matches_target(target)
+        self.permits(pattern) && pattern.lets_credentials_go_to(target)
     }
 
     /// A live credential with its place; `NotFound` for an erased and an expired one.

@@ -1,11 +1,13 @@
 //! Makes a credential.
 
+use credential_injector::EchoScrub;
 use hardened_crypto::credential::CredentialValue;
 use hardened_crypto::data_key::DataKey;
 use uuid::Uuid;
 use vault_store::rows::{CredentialRow, CredentialVersionRow, FIRST_VERSION, WrapRow};
 use vault_store::{CredentialChange, RecordId, UtcMillis};
 
+use super::echo;
 use super::place::check_value;
 use super::sealing::Sealer;
 use super::{CREDENTIALS_PER_OWNER_MAX, Credential, CredentialSecret, InjectionPlace};
@@ -18,9 +20,6 @@ use crate::vault::row_integrity::UNSIGNED;
 use crate::vault::shares::{Recipient, wrap_to_all};
 use crate::vault::value_name::check_display_name;
 
-/// What happens to a value in an upstream's answer: nothing. The only number so far.
-const ECHO_LEFT_ALONE: u8 = 0;
-
 /// A credential to make.
 #[derive(Clone, Copy)]
 pub struct NewCredential<'a> {
@@ -30,6 +29,8 @@ pub struct NewCredential<'a> {
     pub place: &'a InjectionPlace,
     /// The value, at most 8 KiB of header text.
     pub value: &'a [u8],
+    /// What happens to an answer that repeats it.
+    pub echo: EchoScrub,
     /// Unusable from this very millisecond.
     pub expires: Option<UtcMillis>,
 }
@@ -77,7 +78,7 @@ impl Vault {
             host_pattern,
             header,
             template,
-            echo: ECHO_LEFT_ALONE,
+            echo: echo::to_number(new.echo),
             protection: protection.map(|bytes| bytes.to_vec()),
             current_version: 1,
             newest_version: 1,
@@ -102,7 +103,7 @@ impl Vault {
             wraps,
         };
         self.commit(change).await?;
-        Ok(row.into())
+        row.try_into()
     }
 
     /// Cheap reasons to refuse, before the password hash.

@@ -5,6 +5,7 @@ use secrecy::SecretSlice;
 use vault_store::rows::{CredentialRow, ShareRow};
 use vault_store::{CredentialRead, ListCandidates, Page, RecordId};
 
+use super::echo;
 use super::place::parse_pattern;
 use super::sealing::Opener;
 use super::{CredentialProtection, CredentialSecret, InjectionPlace};
@@ -56,7 +57,7 @@ impl Vault {
         let read = self.usable_credential(reader, chosen).await;
         let read = read.map_err(not_found)?;
         let place = sealed_for(&read)?;
-        if !self.permits(place.pattern()) || !place.pattern().matches_target(&target) {
+        if !self.permits(place.pattern()) || !place.pattern().lets_credentials_go_to(&target) {
             return Err(VaultError::Inject(InjectError::OffOrigin));
         }
         let opening = self.credential_opener(reader, &read.credential, secret);
@@ -74,9 +75,11 @@ impl Vault {
         opener: &Opener,
         read: &CredentialRead,
     ) -> Result<Outbound, VaultError> {
+        let echo = echo::of(&read.credential)?;
         let value = self.open_credential(opener, read)?;
         let secret = SecretSlice::from(value.expose().to_vec());
         Outbound::with_credential(target, place.pattern(), place.injection(), &secret)
+            .map(|outbound| outbound.with_echo_scrub(echo))
             .map_err(VaultError::Inject)
     }
 
@@ -124,7 +127,7 @@ impl Vault {
                 let own = CredentialProtection::of(&credential);
                 let fits = protection.is_none_or(|wanted| wanted == own)
                     && self.permits(&pattern)
-                    && pattern.matches_target(target);
+                    && pattern.lets_credentials_go_to(target);
                 if fits && self.is_backed(share.as_ref()).await? {
                     matching.push(Match {
                         credential,
