@@ -18,7 +18,7 @@ use crate::layers::authenticate::AuthenticateLayer;
 use crate::layers::body::{Pace, PacedBody};
 use crate::layers::check_head::CheckHeadLayer;
 use crate::layers::hide_headers::hide_secret_headers;
-use crate::layers::limit_in_flight::LimitInFlightLayer;
+use crate::layers::limit_in_flight::{LimitInFlightLayer, RequestPlace};
 use crate::layers::request_id::AssignRequestIdLayer;
 use crate::layers::rescue::{RescueErrorsLayer, secure};
 use crate::layers::trace::TraceLayer;
@@ -129,6 +129,9 @@ impl Service<Request> for Doors {
     fn call(&mut self, request: Request) -> BoxFuture {
         let caller = request.extensions().get::<Principal>().cloned();
         let caller = caller.as_ref();
+        if let Err(problem) = charge(&request, caller) {
+            return Box::pin(std::future::ready(Err(problem)));
+        }
         if is_for_the_door(&request) {
             return Box::pin(self.bodies.govern(caller, self.door.pass(request)));
         }
@@ -139,6 +142,15 @@ impl Service<Request> for Doors {
             let Ok(response) = answer.await;
             Ok(finish(response))
         })
+    }
+}
+
+/// Counts the request among those of its caller's organisation.
+fn charge(request: &Request, caller: Option<&Principal>) -> Result<(), Problem> {
+    let place = request.extensions().get::<RequestPlace>();
+    match (place, caller.and_then(Principal::org_id)) {
+        (Some(place), Some(org_id)) => place.charge(org_id),
+        _ => Ok(()),
     }
 }
 

@@ -29,6 +29,7 @@ use super::tunnel::{self, TunnelLimits};
 use super::upgrade::{Upgrade, agrees, name_websocket};
 use super::upstream::{Upstream, UpstreamError, target_is_self, too_slow, unusable};
 use crate::config::Limits;
+use crate::layers::limit_in_flight::RequestPlace;
 use crate::layers::request_id::X_SEALGATE_REQUEST_ID;
 use crate::layers::trace::ProxiedHost;
 use crate::layers::{BoxFuture, Request, RequestId};
@@ -104,7 +105,8 @@ impl Door {
 
         let host = outbound.target().host().to_string();
         let request_id = request.extensions().get::<RequestId>().copied();
-        let progress = Progress::counted(account.clone());
+        let place = request.extensions_mut().remove::<RequestPlace>();
+        let progress = Progress::counted(account.clone(), place.clone());
         let scrub = Scrub::prepare(&outbound, request.headers_mut(), self.setup.untouched);
         let retry = read_retry(request.headers())?.filter(|_| upgrade.is_none());
         let going = Going::choose(retry, request, limits).await?;
@@ -138,7 +140,7 @@ impl Door {
         progress.answered();
 
         let mut response = match upgrade {
-            Some(upgrade) => upgraded(answer, lease, limits, upgrade, scrub, account)?,
+            Some(upgrade) => upgraded(answer, lease, limits, (upgrade, place), scrub, account)?,
             None => downstream(answer, lease, limits, gate, scrub)?,
         };
         if let Some(id) = request_id {
@@ -303,7 +305,7 @@ fn upgraded(
     mut answer: Response<Incoming>,
     lease: Lease,
     limits: &Limits,
-    upgrade: Upgrade,
+    (upgrade, place): (Upgrade, Option<RequestPlace>),
     scrub: Option<Scrub>,
     account: Option<Arc<Account>>,
 ) -> Result<Response<Body>, Problem> {
@@ -323,6 +325,6 @@ fn upgraded(
     name_websocket(response.headers_mut());
     let limits = TunnelLimits::new(limits);
     let ends = (upgrade.client, upstream);
-    tokio::spawn(tunnel::run(ends, limits, upgrade.place, account));
+    tokio::spawn(tunnel::run(ends, limits, (upgrade.place, place), account));
     Ok(response)
 }

@@ -6,8 +6,9 @@
 //! connections are shared by the requests of one key, as many as the peer permits on each; one that
 //! is full is passed over, so that no request waits behind another.
 //!
-//! Promise: counts, ages and lives are bounded: a name that has moved is looked up again. The lock
-//! is never contended: a pool belongs to one thread.
+//! Promise: counts, ages and lives are bounded: a name that has moved is looked up again. Where there
+//! are too many, the oldest goes, so that one tenant with many origins does not shut the others
+//! out. The lock is never contended: a pool belongs to one thread.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -166,9 +167,10 @@ impl Idle {
         None
     }
 
+    /// Keeps a connection; at the bound, in the place of the one that was used longest ago.
     fn put(&mut self, key: PoolKey, sender: Sender, made: Instant) {
         if self.count >= POOL_IDLE_MAX {
-            return;
+            self.drop_oldest();
         }
         let waiting = self.by_key.entry(key).or_default();
         if waiting.len() < POOL_IDLE_PER_ORIGIN_MAX {
@@ -178,6 +180,28 @@ impl Idle {
                 used: Instant::now(),
             });
             self.count += 1;
+        }
+    }
+
+    fn drop_oldest(&mut self) {
+        let mut oldest: Option<(Instant, &PoolKey, usize)> = None;
+        for (key, waiting) in &self.by_key {
+            for (place, kept) in waiting.iter().enumerate() {
+                if oldest.is_none_or(|(used, ..)| kept.used < used) {
+                    oldest = Some((kept.used, key, place));
+                }
+            }
+        }
+        let Some((_, key, place)) = oldest else {
+            return;
+        };
+        let key = key.clone();
+        if let Some(waiting) = self.by_key.get_mut(&key) {
+            waiting.remove(place);
+            self.count -= 1;
+            if waiting.is_empty() {
+                self.by_key.remove(&key);
+            }
         }
     }
 
@@ -276,5 +300,33 @@ mod tests {
             .await
             .expect("its life ends");
         assert!((life..=life + pause).contains(&made.elapsed()));
+    }
+
+    const CONNECTION_BYTES: usize = 64;
+
+    fn key(org: u8, port: usize) -> PoolKey {
+        let url = format!("https://a.example:{port}/");
+        let target = Target::parse(&url, &SchemePolicy::https_only()).unwrap();
+        PoolKey::new(OrgId::from_bytes([org; 16]), &target)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn at_the_bound_the_oldest_makes_room() {
+        let mut idle = Idle::default();
+        let mut open = Vec::new();
+        for at in 0..=POOL_IDLE_MAX {
+            let (ours, theirs) = tokio::io::duplex(CONNECTION_BYTES);
+            let (sender, connection) = http1::handshake(TokioIo::new(ours)).await.unwrap();
+            open.push((connection, theirs));
+            // The last one is of another tenant.
+            let org = if at == POOL_IDLE_MAX { 2 } else { 1 };
+            idle.put(key(org, 1 + at), Sender::Http1(sender), Instant::now());
+            tokio::time::advance(Duration::from_millis(1)).await;
+        }
+        assert_eq!(idle.count, POOL_IDLE_MAX);
+        assert!(idle.take(&key(1, 1)).is_none(), "the oldest went");
+        assert!(idle.take(&key(1, 2)).is_some());
+        assert!(idle.take(&key(2, 1 + POOL_IDLE_MAX)).is_some());
+        assert_eq!(idle.count, POOL_IDLE_MAX - 2);
     }
 }

@@ -25,6 +25,7 @@ use super::pool::Lease;
 use super::shared_sender::OpenStream;
 use crate::config::Limits;
 use crate::layers::body::{Pace, PacedBody};
+use crate::layers::limit_in_flight::RequestPlace;
 
 type BodyError = Box<dyn Error + Send + Sync>;
 
@@ -33,19 +34,22 @@ pub(crate) struct Progress {
     last: Mutex<Instant>,
     answered: Arc<AtomicBool>,
     account: Option<Arc<Account>>,
+    _place: Option<RequestPlace>,
 }
 
 impl Progress {
     pub(crate) fn new() -> Arc<Self> {
-        Self::counted(None)
+        Self::counted(None, None)
     }
 
-    /// Counts the bytes of the body, too.
-    pub(crate) fn counted(account: Option<Arc<Account>>) -> Arc<Self> {
+    /// Counts the bytes of the body, too, and keeps the request's place for as long as the body
+    /// is on its way.
+    pub(crate) fn counted(account: Option<Arc<Account>>, place: Option<RequestPlace>) -> Arc<Self> {
         Arc::new(Self {
             last: Mutex::new(Instant::now()),
             answered: Arc::default(),
             account,
+            _place: place,
         })
     }
 

@@ -2,8 +2,8 @@
 //!
 //! In: both ends, once each has changed the protocol. Promise: a tunnel ends when either end
 //! closes and the other has followed, when no byte has moved for the idle bound, when its total
-//! time is over, or when the server stops. It holds the client's place among the connections all
-//! the while, and one small buffer per direction.
+//! time is over, or when the server stops. It holds the client's places among the connections and the
+//! requests all the while, and one small buffer per direction.
 
 use std::io;
 use std::sync::Arc;
@@ -16,6 +16,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use super::account::Account;
 use super::streaming::Progress;
 use crate::config::Limits;
+use crate::layers::limit_in_flight::RequestPlace;
 use crate::serve::Place;
 
 /// Bytes that are read at once, per direction.
@@ -41,10 +42,10 @@ impl TunnelLimits {
 pub(crate) async fn run(
     (client, upstream): (OnUpgrade, OnUpgrade),
     limits: TunnelLimits,
-    place: Place,
+    (place, counted): (Place, Option<RequestPlace>),
     account: Option<Arc<Account>>,
 ) {
-    let progress = Progress::new();
+    let progress = Progress::counted(None, counted);
     let carried = async {
         let (client, upstream) = tokio::try_join!(client, upstream).map_err(io::Error::other)?;
         carry(client, upstream, &progress, account.as_deref()).await

@@ -77,6 +77,7 @@ mod proxy_shared_credentials;
 mod proxy_streaming;
 mod proxy_tokens;
 mod proxy_upgrade;
+mod shares_in_flight;
 mod shutdown;
 mod support;
 mod tls;
