@@ -76,6 +76,14 @@ impl<B> PacedBody<B> {
         }
     }
 
+    /// Holds what is still to come to another pace, measured from now on.
+    pub fn hold_to(&mut self, pace: Pace) {
+        self.pace = pace;
+        self.received_bytes = 0;
+        self.waited = Duration::ZERO;
+        self.waiting_since = None;
+    }
+
     fn note_progress(&mut self, bytes: usize) {
         if let Some(since) = self.waiting_since.take() {
             self.waited += since.elapsed();

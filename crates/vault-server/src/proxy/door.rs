@@ -140,8 +140,11 @@ impl Door {
         progress.answered();
 
         let mut response = match upgrade {
-            Some(upgrade) => upgraded(answer, lease, limits, (upgrade, place), scrub, account)?,
-            None => downstream(answer, lease, limits, gate, scrub)?,
+            Some(upgrade) => {
+                let client = (upgrade, place);
+                upgraded(answer, lease, limits, client, scrub, account, progress)?
+            }
+            None => downstream(answer, lease, limits, gate, scrub, progress)?,
         };
         if let Some(id) = request_id {
             let headers = response.headers_mut();
@@ -282,8 +285,9 @@ fn downstream(
     limits: &Limits,
     gate: Option<Arc<ContinueGate>>,
     scrub: Option<Scrub>,
+    progress: Arc<Progress>,
 ) -> Result<Response<Body>, Problem> {
-    let mut response = answer.map(|body| DownBody::new(body, limits, lease, gate));
+    let mut response = answer.map(|body| DownBody::new(body, limits, lease, gate, progress));
     clean(&mut response, scrub.as_ref())?;
     Ok(match scrub {
         Some(scrub) => scrub.body(response),
@@ -308,9 +312,10 @@ fn upgraded(
     (upgrade, place): (Upgrade, Option<RequestPlace>),
     scrub: Option<Scrub>,
     account: Option<Arc<Account>>,
+    progress: Arc<Progress>,
 ) -> Result<Response<Body>, Problem> {
     if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
-        let mut response = downstream(answer, lease, limits, None, scrub)?;
+        let mut response = downstream(answer, lease, limits, None, scrub, progress)?;
         // What the client may have sent behind its handshake is no request.
         let close = HeaderValue::from_static("close");
         response.headers_mut().insert(CONNECTION, close);

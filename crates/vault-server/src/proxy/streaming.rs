@@ -1,14 +1,16 @@
 //! Bodies on their way through, in both directions, one frame at a time.
 //!
 //! Request bodies go up as [`UpBody`]: bounded in size and pace, trailers stripped, each frame
-//! noted in a [`Progress`] that the wait for the answer reads. Answers come down as [`DownBody`]:
+//! noted in a [`Progress`] that the wait for the answer reads. Beside an answer they may be as slow
+//! as a stream; once the answer is over they owe the pace of any request's body again, or the
+//! upstream's connection is reset. Answers come down as [`DownBody`]:
 //! trailers stripped, silence bounded, and the upstream's connection given back at a clean end.
 
 use std::error::Error;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
@@ -29,10 +31,18 @@ use crate::layers::limit_in_flight::RequestPlace;
 
 type BodyError = Box<dyn Error + Send + Sync>;
 
+/// Whether the answer has ended, and whom that wakes.
+#[derive(Default)]
+struct AnswerEnd {
+    reached: bool,
+    body: Option<Waker>,
+}
+
 /// How far the request's body has come.
 pub(crate) struct Progress {
     last: Mutex<Instant>,
     answered: Arc<AtomicBool>,
+    over: Mutex<AnswerEnd>,
     account: Option<Arc<Account>>,
     _place: Option<RequestPlace>,
 }
@@ -48,6 +58,7 @@ impl Progress {
         Arc::new(Self {
             last: Mutex::new(Instant::now()),
             answered: Arc::default(),
+            over: Mutex::default(),
             account,
             _place: place,
         })
@@ -56,6 +67,25 @@ impl Progress {
     /// From here on the body may be as slow as a stream may be.
     pub(crate) fn answered(&self) {
         self.answered.store(true, Ordering::Relaxed);
+    }
+
+    /// The answer has ended, or nobody wants more of it: whatever is left of the body is hurried.
+    fn answer_ends(&self) {
+        let mut over = self.over.lock().unwrap_or_else(PoisonError::into_inner);
+        over.reached = true;
+        if let Some(body) = over.body.take() {
+            body.wake();
+        }
+    }
+
+    /// Whether the answer has ended. If not, its end wakes the body.
+    fn has_ended(&self, cx: &Context<'_>) -> bool {
+        let mut over = self.over.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = over.body.as_ref();
+        if !over.reached && !known.is_some_and(|known| known.will_wake(cx.waker())) {
+            over.body = Some(cx.waker().clone());
+        }
+        over.reached
     }
 
     /// Ready once nothing has moved for `timeout`.
@@ -97,6 +127,8 @@ pub(crate) struct UpBody {
     inner: PacedBody<Limited<Body>>,
     progress: Arc<Progress>,
     stream: Option<OpenStream>,
+    /// For what follows the answer; taken when that begins.
+    afterwards: Option<Pace>,
 }
 
 impl UpBody {
@@ -120,6 +152,7 @@ impl UpBody {
             inner: PacedBody::new(Limited::new(body, bytes_max), pace),
             progress,
             stream: None,
+            afterwards: Some(Pace::strict(limits)),
         }
     }
 
@@ -148,6 +181,12 @@ impl http_body::Body for UpBody {
             }
             self.waiting = None;
         }
+        if self.afterwards.is_some()
+            && self.progress.has_ended(cx)
+            && let Some(pace) = self.afterwards.take()
+        {
+            self.inner.hold_to(pace);
+        }
         let frame = ready!(Pin::new(&mut self.inner).poll_frame(cx));
         self.progress.note();
         if let (Some(account), Some(Ok(frame))) = (&self.progress.account, &frame) {
@@ -170,6 +209,7 @@ pub(crate) struct DownBody {
     inner: PacedBody<Incoming>,
     lease: Option<Lease>,
     gate: Option<Arc<ContinueGate>>,
+    progress: Arc<Progress>,
     ended: bool,
 }
 
@@ -180,6 +220,7 @@ impl DownBody {
         limits: &Limits,
         lease: Lease,
         gate: Option<Arc<ContinueGate>>,
+        progress: Arc<Progress>,
     ) -> Self {
         let pace = Pace {
             grace: limits.proxy_stream_idle,
@@ -191,6 +232,7 @@ impl DownBody {
             inner: PacedBody::new(body, pace),
             lease: Some(lease),
             gate,
+            progress,
             ended: false,
         }
     }
@@ -224,6 +266,7 @@ impl http_body::Body for DownBody {
 
 impl Drop for DownBody {
     fn drop(&mut self) {
+        self.progress.answer_ends();
         let unsent = self.gate.as_ref().is_some_and(|gate| gate.close());
         if self.clean_end()
             && !unsent
@@ -249,6 +292,9 @@ fn without_hop_trailers(frame: Frame<Bytes>) -> Frame<Bytes> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::layers::body::BodyStalled;
+    use http_body_util::BodyExt;
+    use http_body_util::channel::Channel;
 
     /// Seconds until patience ends while a piece of the body moves every second, `moves` times.
     async fn seconds_until_the_end(moves: u64, still: u64, total: u64) -> u64 {
@@ -268,6 +314,32 @@ mod tests {
         progress.exhausts(patience).await;
         body.abort();
         started.elapsed().as_secs()
+    }
+
+    /// Seconds until a body that sends nothing more is given up, from the end of its answer on.
+    #[tokio::test(start_paused = true)]
+    async fn what_follows_an_answer_owes_the_pace_of_a_request() {
+        let limits = Limits::default();
+        let (mut sender, channel) = Channel::<Bytes, BodyStalled>::new(1);
+        let progress = Progress::new();
+        let body = UpBody::new(Body::new(channel), &limits, Arc::clone(&progress), None);
+        progress.answered();
+        let reading = tokio::spawn(async move { body.collect().await.err() });
+        // As silent as a stream may be, beside the answer.
+        let beside = limits.body_grace * 3;
+        assert!(beside < limits.proxy_stream_idle);
+        tokio::time::sleep(beside).await;
+        sender.send_data(Bytes::from_static(b"x")).await.unwrap();
+        assert!(!reading.is_finished());
+        let started = Instant::now();
+        progress.answer_ends();
+        assert!(reading.await.unwrap().unwrap().is::<BodyStalled>());
+        let took = started.elapsed();
+        let second = Duration::from_secs(1);
+        assert!(
+            took >= limits.body_grace && took <= limits.body_grace + second,
+            "{took:?}"
+        );
     }
 
     #[tokio::test(start_paused = true)]

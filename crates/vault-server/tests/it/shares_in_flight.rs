@@ -1,16 +1,18 @@
 //! One organisation at its share of the requests in flight, and the others served all the same.
 
+use std::time::Duration;
+
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
-use super::support::{Answer, KEY_A, KEY_B, PATIENCE, TestServer};
+use super::support::{Answer, KEY_A, KEY_B, PATIENCE, TestServer, read_to_end};
 use super::upstream::{RawUpstream, read_exactly, read_head};
 
 /// Places in all; one organisation has the half of them.
 const REQUESTS_MAX: usize = 4;
 const STREAM: &str = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n";
-const SWITCH: &str = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
-const HANDSHAKE: &str = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+/// Comes before the upload that it answers.
+const EARLY: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
 /// A body that is announced and not sent.
 const UPLOAD: &str = "Content-Length: 1000\r\n";
 
@@ -76,19 +78,28 @@ async fn streaming_answers_hold_the_share_of_their_organisation() {
 }
 
 #[tokio::test]
-async fn tunnels_hold_the_share_of_their_organisation() {
-    let (server, upstream) = (server().await, answering(SWITCH).await);
-    let mut held = Vec::new();
-    for _ in 0..REQUESTS_MAX / 2 {
-        held.push(open(&server, &upstream, "GET", HANDSHAKE).await);
-    }
-    is_at_its_share(&server, held).await;
+async fn an_upload_that_stands_still_after_its_answer_ends_at_the_upstream() {
+    let (ended, mut ends) = tokio::sync::mpsc::unbounded_channel();
+    let upstream = RawUpstream::start(move |mut stream| {
+        let ended = ended.clone();
+        async move {
+            read_head(&mut stream).await;
+            stream.write_all(EARLY.as_bytes()).await.unwrap();
+            let _ = ended.send(read_to_end(&mut stream).await);
+        }
+    })
+    .await;
+    let grace = Duration::from_millis(200);
+    let server = TestServer::start(|config| config.limits.body_grace = grace).await;
+    let mut client = open(&server, &upstream, "POST", UPLOAD).await;
+    assert_eq!(read_exactly(&mut client, 2).await, "hi");
+    let end = tokio::time::timeout(PATIENCE, ends.recv()).await;
+    assert_eq!(end.expect("the upstream is let go").as_deref(), Some(""));
 }
 
 #[tokio::test]
 async fn uploads_hold_the_share_of_their_organisation_beyond_their_answer() {
-    let early = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
-    let (server, upstream) = (server().await, answering(early).await);
+    let (server, upstream) = (server().await, answering(EARLY).await);
     let mut held = Vec::new();
     for _ in 0..REQUESTS_MAX / 2 {
         let mut client = open(&server, &upstream, "POST", UPLOAD).await;
