@@ -19,7 +19,10 @@ pub use address_policy::{
 pub use connector::{ConnectLimits, EgressConnector};
 pub use error::{EgressError, ResolveError};
 pub use own_listeners::OwnListeners;
-pub use resolver::{LOOKUPS_IN_FLIGHT_MAX, RESOLVED_ADDRESSES_MAX, Resolver, SystemResolver};
+pub use resolver::{
+    LOOKUPS_IN_FLIGHT_MAX, LOOKUPS_PER_TENANT_MAX, RESOLVED_ADDRESSES_MAX, Resolver,
+    SystemResolver, TenantId,
+};
 pub use special_ranges::{
     IPV4_BLOCKS, IPV6_BLOCKS, METADATA_ADDRESSES, OUTSIDE_GLOBAL_UNICAST, SpecialBlock,
     special_block,

@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use super::{
     AddressPolicy, EgressError, OwnListeners, RESOLVED_ADDRESSES_MAX, ResolveError, Resolver,
-    Verdict,
+    TenantId, Verdict,
 };
 use crate::{Host, Target};
 
@@ -80,7 +80,28 @@ impl EgressConnector {
     /// [`EgressError`]. One forbidden address among several refuses the target: a name that
     /// answers with both is set up to be dialled wrongly by somebody.
     pub async fn connect(&self, target: &Target) -> Result<TcpStream, EgressError> {
-        timeout(self.limits.total, self.resolve_and_dial(target))
+        self.connect_within(target, None).await
+    }
+
+    /// As [`EgressConnector::connect`], with the look-up counted among those of a tenant.
+    ///
+    /// # Errors
+    ///
+    /// As [`EgressConnector::connect`]; [`ResolveError::Overloaded`] at the tenant's share.
+    pub async fn connect_for(
+        &self,
+        tenant: TenantId,
+        target: &Target,
+    ) -> Result<TcpStream, EgressError> {
+        self.connect_within(target, Some(tenant)).await
+    }
+
+    async fn connect_within(
+        &self,
+        target: &Target,
+        tenant: Option<TenantId>,
+    ) -> Result<TcpStream, EgressError> {
+        timeout(self.limits.total, self.resolve_and_dial(target, tenant))
             .await
             .unwrap_or(Err(EgressError::TimedOut))
     }
@@ -91,14 +112,18 @@ impl EgressConnector {
     ///
     /// [`ResolveError`] if its name does not resolve.
     pub async fn is_own_listener(&self, target: &Target) -> Result<bool, ResolveError> {
-        let addresses = self.resolve(target).await?;
+        let addresses = self.resolve(target, None).await?;
         Ok(addresses
             .into_iter()
             .any(|address| self.own.includes(address)))
     }
 
-    async fn resolve_and_dial(&self, target: &Target) -> Result<TcpStream, EgressError> {
-        let addresses = self.resolve(target).await?;
+    async fn resolve_and_dial(
+        &self,
+        target: &Target,
+        tenant: Option<TenantId>,
+    ) -> Result<TcpStream, EgressError> {
+        let addresses = self.resolve(target, tenant).await?;
         self.judge_all(target.host(), &addresses)?;
         let mut last = EgressError::from(ResolveError::NoAddress);
         for address in addresses {
@@ -113,12 +138,21 @@ impl EgressConnector {
         Err(last)
     }
 
-    async fn resolve(&self, target: &Target) -> Result<Vec<SocketAddr>, ResolveError> {
+    async fn resolve(
+        &self,
+        target: &Target,
+        tenant: Option<TenantId>,
+    ) -> Result<Vec<SocketAddr>, ResolveError> {
         let ips: Vec<IpAddr> = match target.host() {
             Host::Ip(ip) => vec![*ip],
-            Host::Dns(name) => timeout(self.limits.resolve, self.resolver.resolve(name))
-                .await
-                .unwrap_or(Err(ResolveError::TimedOut))?,
+            Host::Dns(name) => {
+                let looking_up = match tenant {
+                    Some(tenant) => self.resolver.resolve_for(tenant, name),
+                    None => self.resolver.resolve(name),
+                };
+                let answer = timeout(self.limits.resolve, looking_up).await;
+                answer.unwrap_or(Err(ResolveError::TimedOut))?
+            }
         };
         match ips.len() {
             0 => Err(ResolveError::NoAddress),

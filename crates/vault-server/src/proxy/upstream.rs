@@ -157,7 +157,8 @@ impl Upstream {
         target: &Target,
         tls: &TlsConnector,
     ) -> Result<Sender, UpstreamError> {
-        let stream = self.setup.connector_of(org_id).connect(target).await?;
+        let connector = self.setup.connector_of(org_id);
+        let stream = connector.connect_for(*org_id.as_bytes(), target).await?;
         if target.scheme() == Scheme::Http {
             return handshake_http1(stream).await;
         }
