@@ -48,10 +48,6 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    pub(crate) fn new() -> Arc<Self> {
-        Self::counted(None, None)
-    }
-
     /// Counts the bytes of the body, too, and keeps the request's place for as long as the body
     /// is on its way.
     pub(crate) fn counted(account: Option<Arc<Account>>, place: Option<RequestPlace>) -> Arc<Self> {
@@ -298,7 +294,7 @@ mod tests {
 
     /// Seconds until patience ends while a piece of the body moves every second, `moves` times.
     async fn seconds_until_the_end(moves: u64, still: u64, total: u64) -> u64 {
-        let progress = Progress::new();
+        let progress = Progress::counted(None, None);
         let moving = Arc::clone(&progress);
         let body = tokio::spawn(async move {
             for _ in 0..moves {
@@ -321,7 +317,7 @@ mod tests {
     async fn what_follows_an_answer_owes_the_pace_of_a_request() {
         let limits = Limits::default();
         let (mut sender, channel) = Channel::<Bytes, BodyStalled>::new(1);
-        let progress = Progress::new();
+        let progress = Progress::counted(None, None);
         let body = UpBody::new(Body::new(channel), &limits, Arc::clone(&progress), None);
         progress.answered();
         let reading = tokio::spawn(async move { body.collect().await.err() });

@@ -23,9 +23,10 @@ pub(crate) async fn given(scene: &mut Scene, name: &str, place: &str, value: &st
 pub(crate) async fn calls(scene: &Scene, token: &str, url: &str, named: bool) -> [Answer; 3] {
     let bare = || {
         let call = scene.api.get("/").header("X-Target-URL", url);
-        match named {
-            true => call.header("X-Credential-ID", &scene.id),
-            false => call,
+        if named {
+            call.header("X-Credential-ID", &scene.id)
+        } else {
+            call
         }
     };
     let of = async |user: &TestUser| bare().both(user).answer().await;
