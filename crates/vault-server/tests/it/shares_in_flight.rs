@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::support::{Answer, KEY_A, KEY_B, PATIENCE, TestServer, read_to_end};
@@ -11,17 +11,20 @@ use super::upstream::{RawUpstream, read_exactly, read_head};
 /// Places in all; one organisation has the half of them.
 const REQUESTS_MAX: usize = 4;
 const STREAM: &str = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n";
+const SWITCH: &str = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
+const HANDSHAKE: &str = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
 /// Comes before the upload that it answers.
 const EARLY: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
 /// A body that is announced and not sent.
 const UPLOAD: &str = "Content-Length: 1000\r\n";
 
-/// An upstream that answers every head with this and keeps the connection.
+/// An upstream that answers every head with this and keeps the connection for as long as the other
+/// end does.
 async fn answering(answer: &'static str) -> RawUpstream {
     RawUpstream::start(move |mut stream| async move {
         read_head(&mut stream).await;
         stream.write_all(answer.as_bytes()).await.unwrap();
-        std::future::pending::<()>().await;
+        let _ = stream.read_to_end(&mut Vec::new()).await;
     })
     .await
 }
@@ -73,6 +76,16 @@ async fn streaming_answers_hold_the_share_of_their_organisation() {
     let mut held = Vec::new();
     for _ in 0..REQUESTS_MAX / 2 {
         held.push(open(&server, &upstream, "GET", "").await);
+    }
+    is_at_its_share(&server, held).await;
+}
+
+#[tokio::test]
+async fn tunnels_hold_the_share_of_their_organisation() {
+    let (server, upstream) = (server().await, answering(SWITCH).await);
+    let mut held = Vec::new();
+    for _ in 0..REQUESTS_MAX / 2 {
+        held.push(open(&server, &upstream, "GET", HANDSHAKE).await);
     }
     is_at_its_share(&server, held).await;
 }
