@@ -12,6 +12,7 @@ pub mod presented_key;
 pub mod request_id;
 pub mod rescue;
 pub mod secret_headers;
+pub(crate) mod standing;
 pub mod trace;
 
 pub use authenticate::{AuthenticateError, Authenticator};

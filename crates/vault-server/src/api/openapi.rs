@@ -121,6 +121,7 @@ fn complete(operation: &mut Operation) {
         for (status, codes) in [
             ("400", "malformed_request"),
             ("401", "api_key_invalid"),
+            ("403", "forbidden"),
             ("503", "overloaded, storage_unavailable, audit_unavailable"),
         ] {
             let known = operation.responses.responses.entry(status.to_owned());

@@ -12,11 +12,12 @@ use axum::extract::FromRequestParts;
 use http::request::Parts;
 use tower::{Layer, Service};
 
-use super::{BoxFuture, PresentedKey, Request, Response};
+use super::{BoxFuture, PresentedKey, Request, Response, standing};
 use crate::api::HEALTH_PATH;
 use crate::problem::{Code, Problem};
 use crate::proxy::is_for_the_door;
 use crate::vault::audit;
+use crate::vault::error::VaultError;
 use crate::vault::principal::Principal;
 
 /// Recognises API keys.
@@ -27,6 +28,13 @@ pub trait Authenticator: Send + Sync + 'static {
     /// # Errors
     /// [`AuthenticateError`].
     async fn authenticate(&self, presented: &PresentedKey) -> Result<Principal, AuthenticateError>;
+
+    /// Judges a caller who was recognised before, as of now.
+    ///
+    /// # Errors
+    /// `Forbidden` when their key ended, their user is shut out, or their rights are others;
+    /// those of looking it up.
+    async fn judge_again(&self, caller: &Principal) -> Result<(), VaultError>;
 }
 
 /// A reason why nobody was recognised.
@@ -123,8 +131,8 @@ where
             let principal = authenticator.authenticate(&presented).await?;
             drop(presented);
             audit::identify(&principal);
-            request.extensions_mut().insert(principal);
-            inner.call(request).await
+            request.extensions_mut().insert(principal.clone());
+            standing::with_caller(authenticator, principal, inner.call(request)).await
         })
     }
 }

@@ -6,7 +6,8 @@
 //! and what it grows by is taken first. Over the budget: 503 with `Retry-After`.
 //!
 //! Promise: no copy made here outlives the buffer, not even while it grows. What the connection
-//! read the bytes into is the HTTP library's and out of reach.
+//! read the bytes into is the HTTP library's and out of reach. Who was shut out while their body
+//! came gets no body read.
 //! Not here: how many copies a handler makes; decoded documents are at most as large again.
 
 use std::fmt;
@@ -18,6 +19,7 @@ use zeroize::Zeroizing;
 
 use super::body::body_problem;
 use super::body_budget::{BodyShare, Purse};
+use super::standing;
 use crate::problem::Problem;
 
 /// First size of a buffer whose length is not declared, in bytes.
@@ -66,8 +68,9 @@ impl fmt::Debug for CollectedBody {
 ///
 /// # Errors
 /// `too_large`, `overloaded`, `request_timeout`, or `malformed_request` when the transfer broke
-/// off.
+/// off; `forbidden` for a caller who may not go on.
 pub async fn read_body(body: Body, bytes_max: usize) -> Result<CollectedBody, Problem> {
+    let is_awaited = !body.is_end_stream();
     let hint = body.size_hint();
     if hint.lower() > bytes_max as u64 {
         return Err(Problem::from_status(http::StatusCode::PAYLOAD_TOO_LARGE));
@@ -95,6 +98,9 @@ pub async fn read_body(body: Body, bytes_max: usize) -> Result<CollectedBody, Pr
         }
         // Fits: a vector that grew by itself would leave its old bytes behind.
         collected.bytes.extend_from_slice(data);
+    }
+    if is_awaited {
+        standing::judge_again().await?;
     }
     Ok(collected)
 }

@@ -104,6 +104,16 @@ impl ApiKeyAuthenticator {
         principal(row, self.vault.clock.utc()).ok_or(VaultError::NotFound)
     }
 
+    /// Whether a key still stands for the same caller. When it ends may have changed.
+    async fn key_stands(&self, caller: &Principal) -> Result<bool, VaultError> {
+        let known = match self.kept(caller.key_id) {
+            Some(kept) => Some(kept),
+            None => self.load(caller.key_id).await?,
+        };
+        let now = known.and_then(|known| principal(&known, self.vault.clock.utc()));
+        Ok(now.is_some_and(|now| now.role == caller.role && now.scope == caller.scope))
+    }
+
     fn kept(&self, key_id: KeyId) -> Option<Arc<KnownKey>> {
         let vault = &self.vault;
         vault.known_keys.kept(&vault.epoch, vault.age(), &key_id)
@@ -127,8 +137,8 @@ impl ApiKeyAuthenticator {
 }
 
 impl Vault {
-    /// Judges a caller once more, by the rows as they are now. Between the head of a request and
-    /// the end of its body there is time to revoke a key; what hands out rights asks again.
+    /// As [`Authenticator::judge_again`], by the rows as they are stored and to the letter: what
+    /// hands out rights asks so, since a key that now ends may not make one that does not.
     ///
     /// # Errors
     /// `Forbidden` when the caller's key or rights are not what they were.
@@ -153,6 +163,18 @@ impl Authenticator for ApiKeyAuthenticator {
                 VaultError::Tampered(_) => AuthenticateError::Tampered,
                 _ => AuthenticateError::Unavailable,
             })
+    }
+
+    async fn judge_again(&self, caller: &Principal) -> Result<(), VaultError> {
+        let stands = match &caller.grant {
+            Some(grant) => self.vault.token_stands(grant).await?,
+            None => self.key_stands(caller).await?,
+        };
+        if stands {
+            Ok(())
+        } else {
+            Err(VaultError::Forbidden)
+        }
     }
 }
 

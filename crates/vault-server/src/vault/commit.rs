@@ -1,7 +1,10 @@
-//! The one way by which a use case changes rows: together with the entry of its call.
+//! The one way by which a use case changes rows: together with the entry of its call, and only for
+//! a caller who still may.
 //!
-//! Promise: a change to what is kept in memory ([`Snapshot`](super::snapshot::Snapshot)) ends its epoch
-//! before it is acknowledged, also when nobody waits for the acknowledgement any more.
+//! Promise: the caller is judged once more right before the changes are handed to the store, so
+//! that no use case can go on for somebody who was shut out since; a change to what is kept in
+//! memory ([`Snapshot`](super::snapshot::Snapshot)) ends its epoch before it is acknowledged, also
+//! when nobody waits for the acknowledgement any more.
 //! Not here: boxes that are kept for the next reader. They tell nothing and are stored on the
 //! side, with no use case to answer for them.
 
@@ -11,7 +14,27 @@ use vault_store::{ApiKeyChange, Change, ChangeSet, Committed, OrgId, ShareChange
 
 use super::Vault;
 use super::audit::{AuditLog, CommitOutcome, OwnEntry};
+use super::error::VaultError;
 use super::snapshot::Epoch;
+use crate::layers::standing;
+
+/// A reason why changes were not committed.
+#[derive(Debug)]
+pub(crate) enum CommitError {
+    /// The caller may not go on, or could not be judged. Nothing was tried.
+    Caller(VaultError),
+    /// The store's.
+    Store(StoreError),
+}
+
+impl From<CommitError> for VaultError {
+    fn from(error: CommitError) -> Self {
+        match error {
+            CommitError::Caller(error) => error,
+            CommitError::Store(error) => error.into(),
+        }
+    }
+}
 
 impl Vault {
     /// Applies changes whole or not at all, and records the call that asked for them; durable
@@ -19,18 +42,37 @@ impl Vault {
     pub(crate) async fn commit(
         &self,
         changes: impl Into<ChangeSet>,
-    ) -> Result<Committed, StoreError> {
-        self.commit_and(changes, |_| ()).await
+    ) -> Result<Committed, CommitError> {
+        self.commit_and(changes, || |_: &CommitOutcome| ()).await
     }
 
-    /// As [`Vault::commit`]. `settled` is told what became of the changes before the caller is,
-    /// also when nobody waits for it any more.
-    pub(crate) async fn commit_and(
+    /// As [`Vault::commit`]. What `hand_over` returns is told what became of the changes before
+    /// the caller is, also when nobody waits for it any more; `hand_over` is dropped uncalled when
+    /// nothing is tried.
+    pub(crate) async fn commit_and<S>(
         &self,
         changes: impl Into<ChangeSet>,
+        hand_over: impl FnOnce() -> S,
+    ) -> Result<Committed, CommitError>
+    where
+        S: FnOnce(&CommitOutcome) + Send + 'static,
+    {
+        let judged = standing::judge_again().await;
+        judged.map_err(CommitError::Caller)?;
+        let committed = self.apply(changes.into(), hand_over()).await;
+        committed.map_err(CommitError::Store)
+    }
+
+    /// As [`Vault::commit`], for what no caller asks for: the first start.
+    pub(crate) async fn commit_unjudged(&self, changes: impl Into<ChangeSet>) -> CommitOutcome {
+        self.apply(changes.into(), |_: &CommitOutcome| ()).await
+    }
+
+    async fn apply(
+        &self,
+        changes: ChangeSet,
         settled: impl FnOnce(&CommitOutcome) + Send + 'static,
     ) -> CommitOutcome {
-        let changes = changes.into();
         let ended = settles(&self.epoch, &changes);
         let settled = move |outcome: &CommitOutcome| {
             ended();

@@ -24,6 +24,7 @@ use vault_store::{Change, ChangeSet, StoreError, TokenChange, UtcMillis, conflic
 
 use super::Vault;
 use super::access::{self, Member};
+use super::commit::CommitError;
 use super::error::{Invalid, VaultError, made, stored};
 use super::principal::Principal;
 use super::row_integrity::{RowIntegrity, UNSIGNED};
@@ -75,9 +76,9 @@ impl Vault {
         };
         match self.commit(change).await {
             Ok(_) => ring.info(),
-            Err(StoreError::Conflict {
+            Err(CommitError::Store(StoreError::Conflict {
                 what: conflict::USER_KEYS,
-            }) => Err(VaultError::KeysExist),
+            })) => Err(VaultError::KeysExist),
             Err(error) => Err(error.into()),
         }
     }

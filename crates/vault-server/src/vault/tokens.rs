@@ -41,6 +41,7 @@ use vault_store::{KeyId, Page, StoreError, TokenChange, TokenId, UtcMillis};
 
 use super::Vault;
 use super::access::{self, Member};
+use super::commit::CommitError;
 use super::error::VaultError;
 use super::principal::Principal;
 
@@ -107,15 +108,10 @@ impl Vault {
     }
 
     async fn erase_token(&self, row: &TokenRow) -> Result<(), VaultError> {
-        let change = TokenChange::Delete {
-            org_id: row.org_id,
-            user_id: row.user_id,
-            key_id: row.key_id,
-        };
-        match self.commit(change).await {
+        match self.commit(erasure(row)).await {
             Ok(_) => Ok(()),
             // Somebody else ended it meanwhile.
-            Err(StoreError::Conflict { .. }) => Err(VaultError::NotFound),
+            Err(CommitError::Store(StoreError::Conflict { .. })) => Err(VaultError::NotFound),
             Err(error) => Err(error.into()),
         }
     }
@@ -139,5 +135,13 @@ impl Vault {
                 return Ok(live);
             }
         }
+    }
+}
+
+fn erasure(row: &TokenRow) -> TokenChange {
+    TokenChange::Delete {
+        org_id: row.org_id,
+        user_id: row.user_id,
+        key_id: row.key_id,
     }
 }

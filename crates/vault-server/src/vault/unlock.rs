@@ -1,7 +1,8 @@
 //! From a user secret to the key that protects a user's keys.
 //!
 //! Promise: attempts are limited before any password hash; one user never fills the pool; a hash runs on the pool or not at
-//! all, a generated secret in place; a wrong secret counts even when its sender has gone.
+//! all, a generated secret in place; a wrong secret counts even when its sender has gone. Who was
+//! shut out while a hash waited gets nothing of it.
 
 use std::sync::Arc;
 
@@ -16,6 +17,7 @@ use super::attempts::AttemptLimiter;
 use super::clock::Clock;
 use super::error::{Invalid, VaultError, made, stored};
 use super::keys::CheckedRing;
+use crate::layers::standing;
 
 /// Wrong secrets of one user are counted together, whatever API key they come with.
 pub(crate) type WrongSecrets = AttemptLimiter<Member>;
@@ -112,9 +114,10 @@ impl Vault {
                 let _ = send.send(job(arena));
             }
         })?;
-        receive
-            .await
-            .unwrap_or(Err(VaultError::Internal("a password hash did not finish")))
+        let done = receive.await;
+        let done = done.unwrap_or(Err(VaultError::Internal("a password hash did not finish")))?;
+        standing::judge_again().await?;
+        Ok(done)
     }
 }
 

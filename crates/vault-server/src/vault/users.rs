@@ -21,6 +21,7 @@ use vault_store::{
 use super::Vault;
 use super::access::{self, Administers, Member};
 use super::authentication::hash_owner;
+use super::commit::CommitError;
 use super::error::{VaultError, made};
 use super::keys::public_keys;
 use super::principal::Principal;
@@ -215,13 +216,13 @@ impl Vault {
             let changes = changes.clone().with(Change::InsertApiKey(row));
             match self.commit(changes).await {
                 Ok(_) => return Ok((key_id, text)),
-                Err(StoreError::Conflict {
+                Err(CommitError::Store(StoreError::Conflict {
                     what: conflict::API_KEY,
-                }) => {}
+                })) => {}
                 // Somebody else made the first admin meanwhile.
-                Err(StoreError::Conflict {
+                Err(CommitError::Store(StoreError::Conflict {
                     what: conflict::ORG,
-                }) => return Err(VaultError::Forbidden),
+                })) => return Err(VaultError::Forbidden),
                 Err(error) => return Err(error.into()),
             }
         }

@@ -155,7 +155,7 @@ async fn a_commit_that_is_refused_leaves_no_body() {
     drop(hold);
     let mut status = [0; 12];
     stream.read_exact(&mut status).await.unwrap();
-    assert_eq!(&status, b"HTTP/1.1 409");
+    assert_eq!(&status, b"HTTP/1.1 403");
     until(|| bodies(&api).is_empty()).await;
 
     // The database is full: no page more than there are.

@@ -7,6 +7,7 @@ mod cast;
 mod doors;
 mod lists;
 mod rows;
+mod shut_out;
 
 use std::collections::BTreeSet;
 
@@ -45,16 +46,21 @@ fn with_former(cast: &Cast, row: &Row, caller: &Caller) -> Option<Ids> {
     Some(ids)
 }
 
-/// Calls a route with these ids in their places, and every secret of the caller.
-async fn call(cast: &Cast, row: &Row, caller: &Caller, ids: &Ids) -> Answer {
+/// The path and query of a route with these ids in their places.
+fn target_of(row: &Row, ids: &Ids) -> String {
     let mut path = path_of(row);
     for (name, value) in ids {
         path = path.replace(&format!("{{{name}}}"), value);
     }
     assert!(!path.contains('{'), "{path} has a parameter without an id");
+    format!("{path}{}", row.query)
+}
+
+/// Calls a route with these ids in their places, and every secret of the caller.
+async fn call(cast: &Cast, row: &Row, caller: &Caller, ids: &Ids) -> Answer {
     let method: Method = row.method.parse().unwrap();
     let user = &caller.user;
-    let mut call = cast.api.call(method, &format!("{path}{}", row.query));
+    let mut call = cast.api.call(method, &target_of(row, ids));
     call = call.header("X-User-Secret", &user.secret);
     call = call.header("X-New-User-Secret", &user.secret);
     // A credential is under one or the other.

@@ -9,6 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use vault_server::layers::{AuthenticateError, Authenticator, PresentedKey};
+use vault_server::vault::error::VaultError;
 use vault_server::vault::principal::{Principal, Role};
 use vault_server::{Config, Server, Services};
 use vault_store::{KeyId, OrgId, UserId};
@@ -30,6 +31,11 @@ impl Authenticator for KeyRing {
             .get(presented.expose_secret())
             .cloned()
             .ok_or(AuthenticateError::Unknown)
+    }
+
+    async fn judge_again(&self, caller: &Principal) -> Result<(), VaultError> {
+        let is_known = self.0.values().any(|known| known == caller);
+        is_known.then_some(()).ok_or(VaultError::Forbidden)
     }
 }
 

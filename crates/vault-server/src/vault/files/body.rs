@@ -11,13 +11,14 @@ use hardened_crypto::payload::{PayloadContext, PayloadWriter};
 use ring::digest;
 use uuid::Uuid;
 use vault_store::{
-    BlobError, BlobId, BlobStore, BlobWriter, ChangeSet, FileChange, Store, StoreError,
+    BlobError, BlobId, BlobStore, BlobWriter, ChangeSet, Committed, FileChange, Store, StoreError,
 };
 
 use super::aside::{blocking, in_background};
 use super::transfers::Transfer;
 use crate::vault::Vault;
 use crate::vault::audit::CommitOutcome;
+use crate::vault::commit::CommitError;
 use crate::vault::error::{VaultError, stored};
 
 /// What did not authenticate.
@@ -172,8 +173,8 @@ impl Vault {
         &self,
         changes: impl Into<ChangeSet>,
         body: Unclaimed,
-    ) -> CommitOutcome {
-        self.commit_and(changes, body.hand_over()).await
+    ) -> Result<Committed, CommitError> {
+        self.commit_and(changes, || body.hand_over()).await
     }
 }
 

@@ -19,6 +19,7 @@ use super::aside::{Aside, blocking, blocking_while_awaited};
 use super::body::{NewBody, SealedBody};
 use super::transfers::Transfer;
 use super::{FileInfo, FileLabel};
+use crate::layers::standing;
 use crate::vault::Vault;
 use crate::vault::access::{self, Member};
 use crate::vault::error::{VaultError, made};
@@ -98,10 +99,16 @@ impl Upload<'_> {
     /// Takes more bytes, and gives itself back.
     ///
     /// # Errors
-    /// `FileTooLarge`, `FileStorage`; then nothing of the file is left.
+    /// `FileTooLarge`, `FileStorage`; `Forbidden` for a caller who was shut out meanwhile; then
+    /// nothing of the file is left.
     pub async fn write(mut self, mut bytes: &[u8]) -> Result<Self, VaultError> {
         self.received_bytes = self.received_bytes.saturating_add(bytes.len() as u64);
-        if let Err(refused) = self.vault.check_file_size(self.received_bytes) {
+        // A file may take days to come: its caller is judged with every piece.
+        let may_go_on = match self.vault.check_file_size(self.received_bytes) {
+            Ok(()) => standing::judge_again().await,
+            refused => refused,
+        };
+        if let Err(refused) = may_go_on {
             self.give_up().await?;
             return Err(refused);
         }

@@ -25,6 +25,7 @@ use vault_store::{Change, ChangeSet, StoreError, StoredWrap, WrapChange};
 use super::{CheckedRing, KeyInfo};
 use crate::vault::Vault;
 use crate::vault::access::{self, Member};
+use crate::vault::commit::CommitError;
 use crate::vault::error::{VaultError, made, stored};
 use crate::vault::principal::Principal;
 use crate::vault::records::Holder;
@@ -302,14 +303,14 @@ impl Vault {
         let together: ChangeSet = moves.iter().flat_map(Move::changes).collect();
         match self.commit(together).await {
             Ok(_) => return Ok(moves.len() as u32),
-            Err(StoreError::Conflict { .. }) => {}
+            Err(CommitError::Store(StoreError::Conflict { .. })) => {}
             Err(error) => return Err(error.into()),
         }
         let mut stored = 0;
         for one in &moves {
             match self.commit(ChangeSet::from_iter(one.changes())).await {
                 Ok(_) => stored += 1,
-                Err(StoreError::Conflict { .. }) => {}
+                Err(CommitError::Store(StoreError::Conflict { .. })) => {}
                 Err(error) => return Err(error.into()),
             }
         }

@@ -22,6 +22,7 @@ use super::SealedPair;
 use super::restores::{PendingRestore, erasure_of_all};
 use crate::vault::Vault;
 use crate::vault::access::{self, Member};
+use crate::vault::commit::CommitError;
 use crate::vault::error::{VaultError, made};
 use crate::vault::keys::{CheckedRing, KeyInfo};
 use crate::vault::principal::Principal;
@@ -175,7 +176,7 @@ impl Vault {
         changes.push(erasure_of_all(owner, None).into());
         match self.commit(changes).await {
             Ok(_) => ring.info_under(&protection),
-            Err(StoreError::Conflict { .. }) => Err(VaultError::Conflict),
+            Err(CommitError::Store(StoreError::Conflict { .. })) => Err(VaultError::Conflict),
             Err(error) => Err(error.into()),
         }
     }

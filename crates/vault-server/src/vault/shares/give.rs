@@ -13,6 +13,7 @@ use super::alias::Parties;
 use super::{Share, shown};
 use crate::vault::Vault;
 use crate::vault::access::{self, Member};
+use crate::vault::commit::CommitError;
 use crate::vault::error::{Invalid, VaultError};
 use crate::vault::keys::CheckedRing;
 use crate::vault::principal::Principal;
@@ -93,7 +94,7 @@ impl Vault {
         let change = change(read.row_version, old, row, wrap);
         match self.commit(change).await {
             Ok(_) => Ok(share),
-            Err(StoreError::TooLarge(_)) => Err(VaultError::TooManyShares),
+            Err(CommitError::Store(StoreError::TooLarge(_))) => Err(VaultError::TooManyShares),
             Err(error) => Err(error.into()),
         }
     }

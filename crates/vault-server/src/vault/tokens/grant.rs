@@ -16,7 +16,7 @@ use hardened_crypto::secret_format::PresentedKey;
 use hardened_crypto::token::{GrantedDataKey, TokenContext, TokenKey};
 use hardened_crypto::user_secret::SecretOwner;
 use vault_store::rows::TokenRow;
-use vault_store::{KeyId, TokenAndUser, TokenId};
+use vault_store::{KeyId, TokenAndUser, TokenId, UtcMillis};
 
 use super::{DataKeyOf, TokenBoxes, TokenScope};
 use crate::vault::Vault;
@@ -36,6 +36,12 @@ pub(in crate::vault) struct KnownToken {
 impl KnownToken {
     fn member(&self) -> Member {
         whose(&self.found.token)
+    }
+
+    fn is_good(&self, now: UtcMillis) -> bool {
+        let TokenAndUser { token, user } = &self.found;
+        let is_its_user = (user.org_id, user.user_id) == (token.org_id, token.user_id);
+        now < token.expires && !user.disabled && is_its_user
     }
 }
 
@@ -173,9 +179,11 @@ impl Vault {
     ) -> Result<Option<KnownToken>, VaultError> {
         let found = self.store.token(key_id).await?;
         self.verify_token(presented, found.as_ref().map(|found| &found.token))?;
-        let Some(found) = found else {
-            return Ok(None);
-        };
+        found.map(|found| self.known_token(found)).transpose()
+    }
+
+    /// A token that was verified, authenticated and taken apart.
+    fn known_token(&self, found: TokenAndUser) -> Result<KnownToken, VaultError> {
         self.integrity.check(&found.token)?;
         self.integrity.check(&found.user)?;
         let scope = TokenScope::parse(&found.token.scope)?;
@@ -185,12 +193,12 @@ impl Vault {
             user_id: found.token.user_id,
         };
         let place = place(whose, &found.token, &scope);
-        Ok(Some(KnownToken {
+        Ok(KnownToken {
             found,
             scope,
             boxes,
             place,
-        }))
+        })
     }
 
     /// Verifies against nobody's hash where there is no row.
@@ -209,18 +217,39 @@ impl Vault {
             .map_err(|_| VaultError::NotFound)
     }
 
+    /// Whether the token of a grant is good now.
+    ///
+    /// # Errors
+    /// `Tampered` when a row did not authenticate.
+    pub(in crate::vault) async fn token_stands(&self, grant: &Grant) -> Result<bool, VaultError> {
+        let key_id = grant.0.known.found.token.key_id;
+        let known = match self.known_tokens.kept(&self.epoch, self.age(), &key_id) {
+            Some(kept) => Some(kept),
+            None => {
+                // Whoever has the grant has presented the token.
+                let load = async {
+                    let found = self.store.token(key_id).await?;
+                    found.map(|found| self.known_token(found)).transpose()
+                };
+                let tokens = &self.known_tokens;
+                tokens.load(&self.epoch, self.age(), key_id, load).await?
+            }
+        };
+        Ok(known.is_some_and(|known| {
+            known.found.token.token_id == grant.token_id() && known.is_good(self.clock.utc())
+        }))
+    }
+
     /// Judges a verified token by the clock and its user's state.
     fn grant(
         &self,
         presented: &PresentedKey,
         known: Arc<KnownToken>,
     ) -> Result<Principal, VaultError> {
-        let TokenAndUser { token, user } = &known.found;
-        let whose = known.member();
-        let is_its_user = (user.org_id, user.user_id) == (whose.org_id, whose.user_id);
-        if token.expires <= self.clock.utc() || user.disabled || !is_its_user {
+        if !known.is_good(self.clock.utc()) {
             return Err(VaultError::NotFound);
         }
+        let (token, whose) = (&known.found.token, known.member());
         let key_id = token.key_id;
         let key = TokenKey::derive(presented, &known.place).map_err(stored("a token"))?;
         Ok(Principal {

@@ -24,6 +24,7 @@ use super::grant::place;
 use super::{ScopeTexts, TOKEN_TTL_MAX, TOKENS_PER_USER_MAX, Token, TokenBoxes, TokenScope};
 use crate::vault::Vault;
 use crate::vault::access::{self, Member};
+use crate::vault::commit::CommitError;
 use crate::vault::credentials::{KeyToGrant, needs_user_secret};
 use crate::vault::error::{Invalid, VaultError, made};
 use crate::vault::keys::CheckedRing;
@@ -174,9 +175,9 @@ impl Vault {
             let insert = TokenChange::Insert(row);
             match self.commit(changes.clone().with(insert.into())).await {
                 Ok(_) => return Ok(MadeToken { token, text }),
-                Err(StoreError::Conflict {
+                Err(CommitError::Store(StoreError::Conflict {
                     what: conflict::TOKEN,
-                }) => {}
+                })) => {}
                 Err(error) => return Err(error.into()),
             }
         }

@@ -48,6 +48,7 @@ pub(crate) struct Caller {
 
 pub(crate) struct Cast {
     pub(crate) api: Api,
+    pub(crate) admin: TestUser,
     pub(crate) owner: TestUser,
     pub(crate) recipient: TestUser,
     pub(crate) callers: Vec<Caller>,
@@ -168,6 +169,7 @@ impl Cast {
         let absent = absent.collect();
         Self {
             api,
+            admin,
             owner,
             recipient,
             callers: callers.into(),
