@@ -59,8 +59,8 @@ use self::hash_shares::HashShares;
 use self::key_uses::KeyUses;
 use self::keys::Strengthening;
 use self::limits::{
-    API_KEYS_KEPT_MAX, CREDENTIALS_KEPT_MAX, DOWNLOADS_MAX, DOWNLOADS_PER_USER_MAX,
-    TOKENS_KEPT_MAX, UPLOADS_MAX, UPLOADS_PER_USER_MAX, VaultLimits, WRONG_SECRET_USERS_MAX,
+    API_KEYS_KEPT_MAX, CREDENTIALS_KEPT_MAX, DOWNLOADS, FILE_REKEYS, TOKENS_KEPT_MAX, UPLOADS,
+    VaultLimits, WRONG_SECRET_USERS_MAX,
 };
 use self::opened_bytes::OpenedBytes;
 use self::row_integrity::RowIntegrity;
@@ -95,6 +95,7 @@ pub struct Vault {
     store: Arc<dyn Store>,
     blobs: Arc<dyn BlobStore>,
     uploads: Arc<Transfers>,
+    file_rekeys: Arc<Transfers>,
     downloads: Arc<Transfers>,
     root_keys: Arc<RootKeyring>,
     integrity: RowIntegrity,
@@ -134,8 +135,9 @@ impl Vault {
             integrity: RowIntegrity::new(Arc::clone(&parts.root_keys)),
             store: parts.store,
             blobs: parts.blobs,
-            uploads: Transfers::new(UPLOADS_MAX, UPLOADS_PER_USER_MAX),
-            downloads: Transfers::new(DOWNLOADS_MAX, DOWNLOADS_PER_USER_MAX),
+            uploads: Transfers::new(UPLOADS),
+            file_rekeys: Transfers::new(FILE_REKEYS),
+            downloads: Transfers::new(DOWNLOADS),
             root_keys: parts.root_keys,
             argon2: parts.argon2,
             clock: parts.clock,

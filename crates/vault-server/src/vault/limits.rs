@@ -16,14 +16,33 @@ pub const METADATA_BYTES_MAX: usize = 16 * 1024;
 pub const FILE_BYTES_MAX: u64 = 1024 * 1024 * 1024;
 /// The most that [`VaultLimits::file_bytes_max`] may be raised to.
 pub const FILE_BYTES_CEILING: u64 = 1024 * FILE_BYTES_MAX;
+/// How many transfers of one kind run at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TransferPlaces {
+    /// In all.
+    pub all_max: usize,
+    /// For the users of one organisation together.
+    pub per_org_max: usize,
+    /// For one user.
+    pub per_user_max: usize,
+}
+
 /// Files on their way in at once. Each takes some 400 KiB of memory.
-pub const UPLOADS_MAX: usize = 64;
-/// Files on their way in at once for one user.
-pub const UPLOADS_PER_USER_MAX: usize = 16;
+pub const UPLOADS: TransferPlaces = TransferPlaces {
+    all_max: 64,
+    per_org_max: 32,
+    per_user_max: 16,
+};
+/// Files that are sealed anew at once, because a share of theirs ends. Their places are their own:
+/// however many uploads there are, whoever must not read on can be shut out. Each takes some 500 KiB
+/// of memory, and is over as soon as the disk has done it.
+pub const FILE_REKEYS: TransferPlaces = UPLOADS;
 /// Files on their way out at once. Each takes some 250 KiB of memory.
-pub const DOWNLOADS_MAX: usize = 256;
-/// Files on their way out at once for one user.
-pub const DOWNLOADS_PER_USER_MAX: usize = 64;
+pub const DOWNLOADS: TransferPlaces = TransferPlaces {
+    all_max: 256,
+    per_org_max: 128,
+    per_user_max: 64,
+};
 /// Bytes of opened values in memory at once, until their answers are sent. Those of one user can
 /// take half of it.
 pub const OPENED_BYTES_MAX: usize = 64 * 1024 * 1024;

@@ -394,7 +394,7 @@ async fn no_user_takes_all_places_for_transfers() {
         user.key, user.secret
     );
     let mut open = Vec::new();
-    for _ in 0..vault_server::vault::limits::UPLOADS_PER_USER_MAX {
+    for _ in 0..vault_server::vault::limits::UPLOADS.per_user_max {
         let mut stream = TcpStream::connect(api.address).await.unwrap();
         stream.write_all(head.as_bytes()).await.unwrap();
         open.push(stream);
@@ -419,4 +419,44 @@ async fn no_user_takes_all_places_for_transfers() {
     };
     let accepted = tokio::time::timeout(PATIENCE, accepted).await;
     assert_eq!(accepted.unwrap(), 201);
+}
+
+#[tokio::test]
+async fn no_organisation_takes_all_places_and_shutting_readers_out_needs_none_of_them() {
+    use vault_server::vault::limits::UPLOADS;
+    let (api, owner) = user().await;
+    let outsider = api.org_with_keys("elsewhere").await;
+    let file = upload(&api, &owner, "a", content(1)).await;
+    let mut users = vec![owner.clone()];
+    for _ in 0..UPLOADS.per_org_max / UPLOADS.per_user_max {
+        let user = api.add_user(&owner.key, &owner.org_id, "u", false).await;
+        api.generate(&user).await;
+        users.push(user);
+    }
+    let body = json!({"recipientUserId": users[1].user_id, "permission": "read"});
+    let call = api.post(&format!("/v1/files/{file}/shares")).both(&owner);
+    let made = call.json(&body).answer().await;
+    assert_eq!(made.status, 201, "{made:?}");
+    let share = text(&made.json(), "shareId");
+    let mut open = Vec::new();
+    for user in &users[1..] {
+        let head = format!(
+            "POST /v1/files?fileName=a HTTP/1.1\r\nHost: a\r\nX-Api-Key: {}\r\n\
+             X-User-Secret: {}\r\nContent-Type: {RAW}\r\nContent-Length: 10\r\n\r\n",
+            user.key, user.secret
+        );
+        for _ in 0..UPLOADS.per_user_max {
+            let mut stream = TcpStream::connect(api.address).await.unwrap();
+            stream.write_all(head.as_bytes()).await.unwrap();
+            open.push(stream);
+        }
+    }
+    until(|| bodies(&api).len() == open.len() + 1).await;
+    let call = api.post("/v1/files?fileName=a").both(&owner);
+    let refused = call.header("Content-Type", RAW).body("x").answer().await;
+    refused.is_problem(503, "overloaded");
+    upload(&api, &outsider, "a", content(1)).await;
+    let path = format!("/v1/files/{file}/shares/{share}?rekey=true");
+    let ended = api.delete(&path).both(&owner).answer().await;
+    assert_eq!(ended.status, 204, "{ended:?}");
 }

@@ -5,7 +5,7 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use uuid::Uuid;
-use vault_server::vault::limits::UPLOADS_PER_USER_MAX;
+use vault_server::vault::limits::FILE_REKEYS;
 
 use super::api_audit::chain_when;
 use super::api_files::{RAW, bodies, content, raw, until, upload};
@@ -62,12 +62,13 @@ async fn an_abandoned_rekey_ends_its_copy_and_changes_nothing() {
     api.generate(&bob).await;
     let bytes = content(LARGE);
     let mut calls = Vec::new();
-    for number in 0..UPLOADS_PER_USER_MAX {
+    for number in 0..=FILE_REKEYS.per_user_max {
         let file = upload(&api, &owner, &format!("f{number}"), bytes.clone()).await;
         let share = share(&api, &owner, &bob, &file).await;
         calls.push((file, share));
     }
     let old = sorted(&api);
+    let further = calls.pop().unwrap();
 
     let hold = api.gate.hold(BlobStep::Write);
     let mut open = Vec::new();
@@ -76,12 +77,13 @@ async fn an_abandoned_rekey_ends_its_copy_and_changes_nothing() {
         open.push(begin(&api, &owner, &line, b"").await);
     }
     until(|| api.gate.waiting() == calls.len()).await;
-    assert_eq!(bodies(&api).len(), 2 * calls.len());
+    assert_eq!(bodies(&api).len(), 2 * calls.len() + 1);
     drop(open);
     noticed(&api, &owner, calls.len()).await;
     // The copies still run, so they still count.
-    let call = api.post("/v1/files?fileName=a").both(&owner);
-    let refused = call.header("Content-Type", RAW).body("x").answer().await;
+    let (file, share) = &further;
+    let path = format!("/v1/files/{file}/shares/{share}?rekey=true");
+    let refused = api.delete(&path).both(&owner).answer().await;
     refused.is_problem(503, "overloaded");
     drop(hold);
 

@@ -43,7 +43,7 @@ impl Vault {
         self.live_share(owner, Record::file(file_id), share_id)
             .await?;
         let ring = self.key_ring(owner).await?.ok_or(VaultError::KeysMissing)?;
-        let transfer = Arc::new(self.uploads.begin(owner)?);
+        let transfer = Arc::new(self.file_rekeys.begin(owner)?);
         let kek = self.unlock(owner, secret, &ring).await?;
         let attempt = || {
             let place = (file_id, share_id);
