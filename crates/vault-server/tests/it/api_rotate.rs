@@ -1,11 +1,15 @@
 //! `/v1/keys/rotate`: a new key pair, and everything stays readable.
 
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use vault_server::vault::keys::{GENERATIONS_MAX, ROTATED_WRAPS_MAX};
 
+use super::api_files::{RAW, bodies, content, until, upload};
 use super::api_shares::Scene;
 use super::api_support::{Api, Calls, TestUser, generated_secret, text, unbase64};
 use super::futures_joined::join_all;
+use super::held_blobs::BlobStep;
 use super::support::Answer;
 
 async fn rotate(api: &Api, user: &TestUser, query: &str) -> Answer {
@@ -21,10 +25,17 @@ pub(crate) async fn rotated(api: &Api, user: &TestUser, query: &str) -> Value {
 
 /// Wraps of values to this user by generation of the user's key pair.
 pub(crate) fn wraps_of(api: &Api, user: &TestUser) -> Vec<(u32, i64)> {
+    wraps_in(api, "wraps", user)
+}
+
+/// As [`wraps_of`], of the records whose wraps are in this table.
+fn wraps_in(api: &Api, table: &str, user: &TestUser) -> Vec<(u32, i64)> {
     let db = rusqlite::Connection::open(api.database()).unwrap();
-    let sql = "SELECT recipient_generation, count(*) FROM wraps WHERE recipient = ?1 \
-        GROUP BY 1 ORDER BY 1";
-    let mut found = db.prepare(sql).unwrap();
+    let sql = format!(
+        "SELECT recipient_generation, count(*) FROM {table} WHERE recipient = ?1 \
+        GROUP BY 1 ORDER BY 1"
+    );
+    let mut found = db.prepare(&sql).unwrap();
     let id = uuid::Uuid::parse_str(&user.user_id).unwrap();
     let rows = found.query_map([&id.as_bytes()[..]], |row| Ok((row.get(0)?, row.get(1)?)));
     rows.unwrap().map(Result::unwrap).collect()
@@ -269,5 +280,74 @@ async fn rotations_writes_shares_and_a_rekey_at_once_lose_nothing() {
         let id = text(&scene.inbox(user).await[0], "shareId");
         let read = scene.read(user, &id).await;
         assert_eq!(unbase64(&text(&read.json(), "valueB64")), b"one");
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_comes_across_a_rotation_is_wrapped_to_the_new_key_pair() {
+    let api = Api::start().await;
+    let user = api.org_with_keys("a").await;
+    let bytes = content(300_000);
+    let head = format!(
+        "POST /v1/files?fileName=a HTTP/1.1\r\nHost: a\r\nX-Api-Key: {}\r\nX-User-Secret: {}\r\n\
+         Content-Type: {RAW}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+        user.key,
+        user.secret,
+        bytes.len()
+    );
+    let mut stream = TcpStream::connect(api.address).await.unwrap();
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream.write_all(&bytes[..1_000]).await.unwrap();
+    until(|| bodies(&api).len() == 1).await;
+    assert_eq!(rotated(&api, &user, "").await["remaining"], 0);
+    stream.write_all(&bytes[1_000..]).await.unwrap();
+    let mut status = [0; 12];
+    stream.read_exact(&mut status).await.unwrap();
+    assert_eq!(&status, b"HTTP/1.1 201");
+    assert_eq!(wraps_in(&api, "file_wraps", &user), [(2, 1)]);
+    let nothing = rotated(&api, &user, "?resume=true").await;
+    assert_eq!(nothing["moved"], 0);
+}
+
+#[tokio::test]
+async fn a_file_that_is_sealed_anew_across_rotations_is_wrapped_to_the_new_key_pairs() {
+    let api = Api::start().await;
+    let owner = api.org_with_keys("a").await;
+    let bytes = content(300_000);
+    let file = upload(&api, &owner, "a", bytes.clone()).await;
+    let mut shares = Vec::new();
+    let mut others = Vec::new();
+    for name in ["stays", "goes"] {
+        let user = api.add_user(&owner.key, &owner.org_id, name, false).await;
+        api.generate(&user).await;
+        let body = json!({"recipientUserId": user.user_id, "permission": "read"});
+        let call = api.post(&format!("/v1/files/{file}/shares")).both(&owner);
+        let made = call.json(&body).answer().await;
+        assert_eq!(made.status, 201, "{made:?}");
+        shares.push(text(&made.json(), "shareId"));
+        others.push(user);
+    }
+    let hold = api.gate.hold(BlobStep::Write);
+    let path = format!("/v1/files/{file}/shares/{}?rekey=true", shares[1]);
+    let ending = tokio::spawn(api.delete(&path).both(&owner).answer());
+    until(|| api.gate.waiting() == 1).await;
+    for user in [&owner, &others[0]] {
+        assert_eq!(rotated(&api, user, "").await["remaining"], 0);
+    }
+    drop(hold);
+    let ended = ending.await.unwrap();
+    assert_eq!(ended.status, 204, "{ended:?}");
+    for user in [&owner, &others[0]] {
+        assert_eq!(wraps_in(&api, "file_wraps", user), [(2, 1)]);
+        assert_eq!(rotated(&api, user, "?resume=true").await["moved"], 0);
+    }
+    assert_eq!(wraps_in(&api, "file_wraps", &others[1]), []);
+    for (user, path) in [
+        (&owner, format!("/v1/files/{file}")),
+        (&others[0], format!("/v1/files/shared/{}", shares[0])),
+    ] {
+        let (status, _, read) = super::api_files::raw(&api, user, &path, &[]).await;
+        assert_eq!(status, 200);
+        assert!(read == bytes);
     }
 }

@@ -58,28 +58,29 @@ impl Vault {
         &self,
         owner: Member,
         (file_id, share_id): (RecordId, ShareId),
-        ring: &CheckedRing,
+        unlocked: &CheckedRing,
         kek: &Kek,
         transfer: &Arc<Transfer>,
     ) -> Result<(vault_store::BlobId, u64), VaultError> {
         let record = Record::file(file_id);
         let read = self.own_file(owner, file_id).await?;
         let share = self.live_share(owner, record, share_id).await?;
-        let (share_revision, mut recipients) =
-            self.recipients(owner, record, self.clock.utc()).await?;
-        recipients.retain(|recipient| recipient.share.share_id != share_id);
-        let old_key = self.data_key(Holder::owner(owner), (&read).into(), ring, kek)?;
+        let ring = self.keys_now(owner, unlocked).await?;
+        let old_key = self.data_key(Holder::owner(owner), (&read).into(), &ring, kek)?;
         let old = read.file;
         let label = info(&old, &old_key)?.label;
         let version = old.content_version + 1;
         let place = payload_place(owner, record, version);
         let new_key = DataKey::make().map_err(made)?;
         let label_box = payload::seal_label(&new_key, &place, &label.to_bytes()).map_err(made)?;
-        let keys = ring.current()?;
+        let keys = (old_key, new_key);
+        let (sealed, new_key) = self.seal_again(owner, old.clone(), keys, transfer).await?;
+        // To the key pairs of now: the copy may have taken longer than a rotation.
+        let (share_revision, mut recipients) =
+            self.recipients(owner, record, self.clock.utc()).await?;
+        recipients.retain(|recipient| recipient.share.share_id != share_id);
+        let keys = self.keys_now(owner, unlocked).await?.current()?;
         let wraps = wrap_to_all(owner, (record, version), &new_key, &keys, &recipients).await?;
-        let sealed = self
-            .seal_again(owner, old.clone(), (old_key, new_key), transfer)
-            .await?;
         let row = self.integrity.sign(FileRow {
             body: sealed.body,
             content_version: version,
@@ -101,14 +102,15 @@ impl Vault {
         Ok((old.body, version))
     }
 
-    /// Seals the contents of a file once more, under another key and for its next version.
+    /// Seals the contents of a file once more, under another key and for its next version; gives
+    /// that key back.
     async fn seal_again(
         &self,
         owner: Member,
         old: FileRow,
         (old_key, new_key): (DataKey, DataKey),
         transfer: &Arc<Transfer>,
-    ) -> Result<SealedBody, VaultError> {
+    ) -> Result<(SealedBody, DataKey), VaultError> {
         let place = |version| payload_place(owner, old.record(), version);
         let (old_place, new_place) = (place(old.content_version), place(old.content_version + 1));
         let (blobs, transfer) = (Arc::clone(&self.blobs), Arc::clone(transfer));
@@ -116,7 +118,7 @@ impl Vault {
             let opened = open_body(&*blobs, &old, &old_key, &old_place)?;
             let opened = opened.ok_or(VaultError::Tampered(BODY))?;
             let new = NewBody::begin(blobs, transfer, &new_key, &new_place)?;
-            copy(opened, new, awaited)
+            Ok((copy(opened, new, awaited)?, new_key))
         })
         .await
     }

@@ -1,7 +1,7 @@
 //! Takes a file in, piece by piece.
 //!
-//! Name, type and wraps are made first, so that the data key is gone before the first byte
-//! comes. What was received is sealed on a blocking thread, a batch at a time.
+//! What was received is sealed on a blocking thread, a batch at a time. The data key is wrapped at
+//! the end: a file may take days to come, and its owner's key pair may be another by then.
 //!
 //! Promise: an upload that ends anyhow but as a file leaves nothing, without a restart.
 
@@ -11,7 +11,7 @@ use hardened_crypto::data_key::DataKey;
 use hardened_crypto::payload;
 use secrecy::SecretSlice;
 use uuid::Uuid;
-use vault_store::rows::{FIRST_VERSION, FileRow, Record, WrapRow};
+use vault_store::rows::{FIRST_VERSION, FileRow, Record};
 use vault_store::{FileChange, RecordId};
 use zeroize::Zeroizing;
 
@@ -40,7 +40,7 @@ pub struct Upload<'v> {
     file_id: RecordId,
     label: FileLabel,
     label_box: Vec<u8>,
-    wraps: Vec<WrapRow>,
+    data_key: DataKey,
     body: Aside<NewBody>,
     batch: Zeroizing<Vec<u8>>,
     received_bytes: u64,
@@ -69,17 +69,19 @@ impl Vault {
         let place = payload_place(owner, record, FIRST_BODY);
         let data_key = DataKey::make().map_err(made)?;
         let label_box = payload::seal_label(&data_key, &place, &label.to_bytes());
-        let wrap = Holder::owner(owner).wrap(&data_key, record, FIRST_BODY, &ring.current()?)?;
         let (blobs, held) = (Arc::clone(&self.blobs), Arc::clone(&transfer));
-        let begin = move || NewBody::begin(blobs, held, &data_key, &place).map(Aside::new);
-        let body = blocking(begin).await?;
+        let begin = move || {
+            let body = NewBody::begin(blobs, held, &data_key, &place)?;
+            Ok((Aside::new(body), data_key))
+        };
+        let (body, data_key) = blocking(begin).await?;
         Ok(Upload {
             vault: self,
             owner,
             file_id,
             label,
             label_box: label_box.map_err(made)?,
-            wraps: vec![wrap],
+            data_key,
             body,
             batch: Zeroizing::new(Vec::with_capacity(BATCH_BYTES)),
             received_bytes: 0,
@@ -155,7 +157,7 @@ impl Upload<'_> {
     /// Makes the file durable.
     ///
     /// # Errors
-    /// `FileStorage`, `Storage`; `Conflict` when the user was removed meanwhile.
+    /// `FileStorage`, `Storage`; `Forbidden` when the caller was shut out or removed meanwhile.
     pub async fn finish(self) -> Result<FileInfo, VaultError> {
         let (body, batch) = (self.body, self.batch);
         let sealed = blocking_while_awaited(move |awaited| {
@@ -185,7 +187,11 @@ impl Upload<'_> {
             version: FIRST_VERSION,
             mac: UNSIGNED,
         });
-        let wraps = self.wraps;
+        // To the key pair of now: a rotation may have ended since the file began.
+        let ring = self.vault.key_ring(self.owner).await?;
+        let keys = ring.ok_or(VaultError::Forbidden)?.current()?;
+        let holder = Holder::owner(self.owner);
+        let wraps = vec![holder.wrap(&self.data_key, row.record(), FIRST_BODY, &keys)?];
         // From here on a caller who goes away leaves the file or nothing.
         let insert = FileChange::Insert { row, wraps };
         self.vault.commit_body(insert, unclaimed).await?;
