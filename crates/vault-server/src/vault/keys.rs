@@ -259,6 +259,12 @@ impl CheckedRing {
         (self.keys.secret_version, self.keys.current_generation)
     }
 
+    /// Whether a secret waits to be hashed before it opens these keys: what was read before is to
+    /// be read again.
+    pub(crate) fn opens_slowly(&self) -> bool {
+        self.protection.kind() != ProtectionKind::Generated
+    }
+
     /// The key pair that new wraps go to.
     pub(crate) fn current(&self) -> Result<StoredKeyPair, VaultError> {
         self.generation(self.keys.current_generation)

@@ -83,3 +83,4 @@ mod support;
 mod tls;
 mod tls_groups;
 mod upstream;
+mod while_hashing;

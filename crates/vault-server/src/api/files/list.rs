@@ -42,6 +42,7 @@ pub struct FileListParameters {
         (status = 400, description = "missing_header, malformed_request, keys_missing, tampered"),
         (status = 401, description = "api_key_invalid, wrong_user_secret"),
         (status = 403, description = "forbidden: root has no files"),
+        (status = 409, description = "conflict: the user secret was replaced meanwhile"),
         (status = 429, description = "too_many_attempts"),
     ),
 )]

@@ -240,6 +240,7 @@ async fn inbound(
         (status = 401, description = "api_key_invalid, wrong_user_secret"),
         (status = 403, description = "forbidden: nothing is shared with root"),
         (status = 404, description = "not_found: also expired, revoked, and another's"),
+        (status = 409, description = "conflict: the user secret was replaced meanwhile"),
         (status = 429, description = "too_many_attempts"),
     ),
 )]

@@ -73,6 +73,7 @@ pub struct BatchErrorDocument<'a> {
         (status = 408, description = "request_timeout"),
         (status = 413, description = "too_large: the document, or all values together (4 MiB)"),
         (status = 415, description = "unsupported_media_type"),
+        (status = 409, description = "conflict: the user secret was replaced meanwhile"),
         (status = 429, description = "too_many_attempts"),
     ),
 )]

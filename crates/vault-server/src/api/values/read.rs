@@ -78,6 +78,7 @@ pub struct GetParameters {
         (status = 401, description = "api_key_invalid, wrong_user_secret"),
         (status = 403, description = "forbidden: root reads no values; out_of_scope, token_outdated: an access token"),
         (status = 404, description = "not_found: also deleted and expired"),
+        (status = 409, description = "conflict: the user secret was replaced meanwhile"),
         (status = 429, description = "too_many_attempts"),
     ),
 )]

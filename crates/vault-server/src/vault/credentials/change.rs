@@ -213,8 +213,10 @@ impl Vault {
             return Err(VaultError::Conflict);
         }
         // A passphrase proves itself also where the old value is not wanted.
-        let opened = opener.map(|opener| self.open_credential(opener, &read));
-        let opened = opened.transpose()?;
+        let opened = match opener {
+            Some(opener) => Some(self.open_credential_now(owner, opener, &read).await?),
+            None => None,
+        };
         let value = match (next.contents, &opened) {
             (Contents::New(value), _) => value,
             (Contents::Of(_), Some(opened)) => opened,

@@ -128,6 +128,25 @@ impl Vault {
         opened.map_err(stored("a credential"))
     }
 
+    /// As [`Vault::open_credential`], for a version that was read after `opener` was made: a
+    /// rotation may have moved its wrap since.
+    ///
+    /// # Errors
+    /// `Conflict` when the user secret has changed.
+    pub(super) async fn open_credential_now(
+        &self,
+        reader: Member,
+        opener: &Opener,
+        read: &CredentialRead,
+    ) -> Result<CredentialValue, VaultError> {
+        let Opener::UserKeys(keys) = opener else {
+            return self.open_credential(opener, read);
+        };
+        let ring = self.keys_now(reader, &keys.0).await?;
+        let data_key = self.credential_data_key(read, &ring, &keys.1)?;
+        self.open_credential(&Opener::DataKey(data_key), read)
+    }
+
     /// The data key of an authenticated version that is sealed to its reader's keys.
     pub(super) fn credential_data_key(
         &self,

@@ -14,7 +14,8 @@ impl Vault {
     /// The caller's files in the order in which they were made, after `after`.
     ///
     /// # Errors
-    /// `KeysMissing`; those of the secret; `Tampered` when a row or a name did not authenticate.
+    /// `KeysMissing`; those of the secret; `Conflict` when the secret was replaced meanwhile;
+    /// `Tampered` when a row or a name did not authenticate.
     pub async fn files(
         &self,
         caller: &Principal,
@@ -27,6 +28,7 @@ impl Vault {
         let kek = self.unlock(owner, secret, &ring).await?;
         let found = self.store.files(owner.org_id, owner.user_id, after, limit);
         let Page { rows, more } = found.await?;
+        let ring = self.keys_now(owner, &ring).await?;
         let mut files = Vec::with_capacity(rows.len());
         for read in &rows {
             self.integrity.check(&read.file)?;

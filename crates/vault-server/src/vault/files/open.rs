@@ -80,12 +80,13 @@ impl Vault {
         &self,
         reader: Member,
         access: FileAccess,
-        ring: &CheckedRing,
+        unlocked: &CheckedRing,
         kek: &Kek,
     ) -> Result<(Accessible, FileInfo, Body), VaultError> {
         // Anew: the secret may have taken a while.
         let found = self.accessible(reader, access).await?;
-        let data_key = self.data_key(found.holder, (&found.read).into(), ring, kek)?;
+        let ring = self.keys_now(reader, unlocked).await?;
+        let data_key = self.data_key(found.holder, (&found.read).into(), &ring, kek)?;
         let row = found.read.file.clone();
         audit::about("file", row.file_id);
         let info = info(&row, &data_key)?;

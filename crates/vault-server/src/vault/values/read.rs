@@ -58,7 +58,8 @@ impl Vault {
     /// # Errors
     /// `NotFound` before any secret work; then `Tampered` for rows that do not authenticate,
     /// `TooMuchOpened`, `TooManyAttempts`, `WrongUserSecret`, and `Tampered` for contents that do
-    /// not open.
+    /// not open; after a password hash also `NotFound` for what is gone by then, and `Conflict` when
+    /// the secret was replaced meanwhile.
     pub async fn read_value(
         &self,
         caller: &Principal,
@@ -67,10 +68,17 @@ impl Vault {
         secret: &SecretSlice<u8>,
     ) -> Result<Opened<OpenedValue>, VaultError> {
         let owner = access::member(caller)?;
-        let read = self.readable(owner, name, version).await?;
-        let share = self.room_to_open(owner, &read)?;
-        let ring = self.key_ring(owner).await?.ok_or(VaultError::KeysMissing)?;
+        let mut read = self.readable(owner, name, version).await?;
+        let mut share = self.room_to_open(owner, &read)?;
+        let mut ring = self.key_ring(owner).await?.ok_or(VaultError::KeysMissing)?;
         let kek = self.unlock(owner, secret, &ring).await?;
+        if ring.opens_slowly() {
+            // Anew: it may be gone since.
+            read = self.readable(owner, name, version).await?;
+            ring = self.keys_now(owner, &ring).await?;
+            drop(share);
+            share = self.room_to_open(owner, &read)?;
+        }
         let content = self.open_version(owner, &read, &ring, &kek)?;
         Ok(Opened { content, share })
     }
