@@ -339,7 +339,10 @@ async fn an_edited_grant_injects_nothing() {
         let call = scene.api.get("/").header("X-Target-URL", url);
         let answer = call.bearer_auth(&token).answer().await;
         // 401: the hash of a token is bound to its owner.
-        assert!(matches!(answer.status, 400 | 401 | 404), "{sql}: {answer:?}");
+        assert!(
+            matches!(answer.status, 400 | 401 | 404),
+            "{sql}: {answer:?}"
+        );
         assert!(scene.seen.lock().unwrap().is_empty(), "{sql}");
     }
 }
