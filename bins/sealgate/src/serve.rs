@@ -289,7 +289,8 @@ struct LimitArgs {
     #[arg(long, env = "SEALGATE_CONNECTIONS_PER_PEER_PER_SECOND", default_value_t = defaults::CONNECTIONS_PER_PEER_PER_SECOND)]
     connections_per_peer_per_second: u32,
 
-    /// Requests in flight at once, streaming answers included.
+    /// Requests in flight at once, streaming answers and tunnels included. One organisation can
+    /// hold half of them; where there is only one, set twice as many as it needs.
     #[arg(long, env = "SEALGATE_REQUESTS_IN_FLIGHT_MAX", default_value_t = defaults::REQUESTS_IN_FLIGHT_MAX)]
     requests_in_flight_max: usize,
 

@@ -48,7 +48,8 @@ pub mod defaults {
     pub const HTTP2_PING_INTERVAL_SECONDS: u64 = 20;
     /// A peer that leaves a ping unanswered this long is gone.
     pub const HTTP2_PING_TIMEOUT_SECONDS: u64 = 10;
-    /// Requests in flight at once, streaming answers included.
+    /// Requests in flight at once, streaming answers and tunnels included. One organisation can
+    /// hold half of them.
     pub const REQUESTS_IN_FLIGHT_MAX: usize = 4_096;
     /// Body of one API call that is collected in memory.
     pub const API_BODY_BYTES_MAX: usize = 2 * 1_024 * 1_024;

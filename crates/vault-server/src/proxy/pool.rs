@@ -169,18 +169,19 @@ impl Idle {
 
     /// Keeps a connection; at the bound, in the place of the one that was used longest ago.
     fn put(&mut self, key: PoolKey, sender: Sender, made: Instant) {
+        let waiting = self.by_key.get(&key).map_or(0, Vec::len);
+        if waiting >= POOL_IDLE_PER_ORIGIN_MAX {
+            return;
+        }
         if self.count >= POOL_IDLE_MAX {
             self.drop_oldest();
         }
-        let waiting = self.by_key.entry(key).or_default();
-        if waiting.len() < POOL_IDLE_PER_ORIGIN_MAX {
-            waiting.push(Kept {
-                sender,
-                made,
-                used: Instant::now(),
-            });
-            self.count += 1;
-        }
+        self.by_key.entry(key).or_default().push(Kept {
+            sender,
+            made,
+            used: Instant::now(),
+        });
+        self.count += 1;
     }
 
     fn drop_oldest(&mut self) {
