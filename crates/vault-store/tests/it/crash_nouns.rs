@@ -19,7 +19,7 @@ use vault_store::{
 };
 
 use crate::crash::{ROUNDS, ROUNDS_PER_DATABASE, ROUNDS_VARIABLE, run_and_kill};
-use crate::support::{add_people, database_of_child, new_path};
+use crate::support::{add_people, database_of_child, new_path, once_free};
 
 const TASKS: u32 = 8;
 const STEPS_PER_TASK: u32 = 100_000;
@@ -29,14 +29,16 @@ const BODY_BYTES: usize = 20_000;
 const CHILD: &str = "crash_nouns::child_works_until_killed";
 
 fn open(database: &Path) -> (SqliteStore, BlobDirectory) {
-    let store = SqliteStore::open_audited(
-        database,
-        OpenMode::CreateIfMissing,
-        SqliteOptions::default(),
-        Arc::new(SampleSealer),
-    );
-    let blobs = BlobDirectory::open(database.with_file_name("bodies"));
-    (store.expect("a database"), blobs.expect("a directory"))
+    let store = once_free(|| {
+        SqliteStore::open_audited(
+            database,
+            OpenMode::CreateIfMissing,
+            SqliteOptions::default(),
+            Arc::new(SampleSealer),
+        )
+    });
+    let blobs = once_free(|| BlobDirectory::open(database.with_file_name("bodies")));
+    (store, blobs)
 }
 
 fn name(task: u32) -> String {

@@ -1,14 +1,20 @@
 //! What several tests share: temporary databases, and children of this very binary.
 
+use std::fmt::Debug;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
 
 use tempfile::TempDir;
 use vault_store::conformance::sample;
-use vault_store::{Change, OpenMode, SqliteStore, Store, StoreError};
+use vault_store::{BlobError, Change, OpenError, OpenMode, SqliteStore, Store, StoreError};
 
 /// Tells a child which database to use.
 const DATABASE_VARIABLE: &str = "VAULT_STORE_TEST_DATABASE";
+/// How often and how long is waited for a lock that a starting process holds.
+const FREE_TRIES: u32 = 250;
+const FREE_PAUSE: Duration = Duration::from_millis(20);
 
 /// A directory that goes away with the test, and a path in it where no file is yet.
 pub(crate) fn new_path() -> (TempDir, PathBuf) {
@@ -18,11 +24,40 @@ pub(crate) fn new_path() -> (TempDir, PathBuf) {
 }
 
 pub(crate) fn create(path: &Path) -> SqliteStore {
-    SqliteStore::open(path, OpenMode::CreateIfMissing).expect("a database")
+    once_free(|| SqliteStore::open(path, OpenMode::CreateIfMissing))
 }
 
 pub(crate) fn reopen(path: &Path) -> SqliteStore {
-    SqliteStore::open(path, OpenMode::MustExist).expect("the database")
+    once_free(|| SqliteStore::open(path, OpenMode::MustExist))
+}
+
+/// Opens what was closed before. A process that another test starts in the meantime has all that
+/// is open here, locks included, until it runs its program.
+pub(crate) fn once_free<T, E: InUse + Debug>(open: impl Fn() -> Result<T, E>) -> T {
+    for _ in 0..FREE_TRIES {
+        match open() {
+            Err(error) if error.is_in_use() => thread::sleep(FREE_PAUSE),
+            outcome => return outcome.expect("what can be opened"),
+        }
+    }
+    open().expect("what nobody else has open")
+}
+
+/// Whether an error says that somebody else has it open.
+pub(crate) trait InUse {
+    fn is_in_use(&self) -> bool;
+}
+
+impl InUse for OpenError {
+    fn is_in_use(&self) -> bool {
+        matches!(self, Self::InUse)
+    }
+}
+
+impl InUse for BlobError {
+    fn is_in_use(&self) -> bool {
+        matches!(self, Self::InUse)
+    }
 }
 
 /// Adds the sample organisations and users unless they are there.
