@@ -1,6 +1,6 @@
 //! The memory that collected bodies may take: together, and those of one user.
 //!
-//! In: a caller, and bytes to hold for them. Out: a [`BodyShare`] that is held as long as the
+//! In: a caller, and bytes to hold for them. Out: a `BodyShare` that is held as long as the
 //! bytes are, or `overloaded`, at once: nothing waits here. Lengths count as soon as they are
 //! announced, so a caller who sends slowly, or nothing, holds no more than a share.
 //!

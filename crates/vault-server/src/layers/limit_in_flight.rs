@@ -2,7 +2,7 @@
 //!
 //! A request counts until its answer's body is finished or dropped, so that streaming answers
 //! count for as long as they hold memory. What outlives the answer, a tunnel or an upload, holds
-//! its [`RequestPlace`] on. One organisation holds half of the places at most, so that there is
+//! its `RequestPlace` on. One organisation holds half of the places at most, so that there is
 //! room for the others; who holds none has no entry. Over the bound: 503 with `Retry-After`, at once and
 //! before any key is looked up where it is the bound of all, after that where it is an organisation's. The health check is not counted, since strangers may ask for it:
 //! its answers are small, and bounded by connections and their streams.
